@@ -1,0 +1,224 @@
+import math
+
+import pytest
+import torch
+import torchvision.transforms.functional as tv
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchvision.transforms import ColorJitter, InterpolationMode, RandomAffine, RandomRotation, ToTensor
+
+from mnist_lab.config import KNOBS, RunConfig
+from mnist_lab.config_forms import AUGMENTATION
+from mnist_lab.data import augment
+from mnist_lab.data.augment import MEAN, STD, Augment, Parameters, affine, jitter, normalise, to_unit
+from mnist_lab.presets import AUGMENTATIONS, preset
+
+# Our coordinates are float32 in -1..1 and torchvision's matrix is float64 rounded to float32, so the two differ by
+# some 1e-6 x 14 pixels; bilinear values change by at most 1 a pixel in each direction. 1e-4 leaves a factor of 4.
+TOLERANCE = 1e-4
+STRONG = {name: KNOBS[name].high for name in AUGMENTATION}
+CHANGES = st.fixed_dictionaries({}, optional={name: st.floats(0, KNOBS[name].high) for name in AUGMENTATION})
+
+RANGES = {  # parameter -> (knob, the value that changes nothing)
+    "angle": ("rotation", 0), "shift_x": ("translation", 0), "shift_y": ("translation", 0), "scale": ("scale", 1),
+    "shear": ("shear", 0), "brightness": ("brightness", 1), "contrast": ("contrast", 1),
+}  # fmt: skip
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def noise(count, seed=0):
+    """Images that differ in every pixel up to the edge: harder than digits."""
+    return torch.rand(count, 1, 28, 28, generator=generator(seed))
+
+
+def parameters(count=1, **values):
+    """No change but for the values given."""
+    still = dict(angle=0, shift_x=0, shift_y=0, scale=1, shear=0, brightness=1, contrast=1, order=0)
+    return Parameters(**{name: torch.full((count,), float(value)) for name, value in (still | values).items()})
+
+
+def drawn(count=20_000, seed=0, **knobs):
+    return Augment(RunConfig(**knobs), "cpu").parameters(count, generator(seed))
+
+
+class TestToUnitAndNormalise:
+    def test_every_grey_becomes_what_to_tensor_makes_of_it(self):
+        greys = torch.arange(256, dtype=torch.uint8).repeat(4)[:784].view(1, 28, 28)
+        unit = to_unit(greys)
+        assert unit.dtype == torch.float32
+        assert torch.equal(unit, ToTensor()(greys[0].numpy()).unsqueeze(0))
+
+    def test_normalise_is_torchvisions_and_leaves_its_input_alone(self):
+        images = noise(3)
+        before = images.clone()
+        assert torch.allclose(normalise(images), tv.normalize(images, [MEAN], [STD]), atol=1e-6)
+        assert torch.equal(images, before)
+
+
+class TestAffine:
+    @settings(max_examples=60, deadline=None)
+    @given(
+        angle=st.floats(-90, 90), x=st.floats(-0.3, 0.3), y=st.floats(-0.3, 0.3), scale=st.floats(0.5, 1.5),
+        shear=st.floats(-30, 30),
+    )  # fmt: skip
+    def test_equals_torchvision(self, angle, x, y, scale, shear):
+        image = noise(1)
+        ours = affine(image, parameters(angle=angle, shift_x=x, shift_y=y, scale=scale, shear=shear))
+        # Without `fill` torchvision pads with zeros; fill=0 would darken pixels on the edge a second time.
+        theirs = tv.affine(image, angle, [28 * x, 28 * y], scale, [shear, 0], InterpolationMode.BILINEAR)
+        assert torch.allclose(ours, theirs, atol=TOLERANCE)
+
+    def test_each_image_has_its_own_change(self):
+        images, angles = noise(3), [-30.0, 0.0, 50.0]
+        ours = affine(images, parameters(3)._replace(angle=torch.tensor(angles)))
+        for image, angle, own in zip(images, angles, ours, strict=True):
+            theirs = tv.affine(image, angle, [0, 0], 1, [0], InterpolationMode.BILINEAR)
+            assert torch.allclose(own, theirs, atol=TOLERANCE)
+
+    def test_no_change_is_no_change(self):
+        assert torch.allclose(affine(noise(2), parameters(2)), noise(2), atol=1e-5)
+
+    def test_a_shift_by_whole_pixels_moves_pixels_and_brings_in_background(self):
+        moved = affine(noise(1), parameters(shift_x=3 / 28, shift_y=-2 / 28))
+        expected = torch.zeros(1, 1, 28, 28)
+        expected[..., :26, 3:] = noise(1)[..., 2:, :25]
+        assert torch.allclose(moved, expected, atol=1e-5)
+
+    def test_a_turned_white_image_is_a_white_diamond_on_black(self):
+        turned = affine(torch.ones(1, 1, 28, 28), parameters(angle=45))[0, 0]
+        away = (torch.arange(28) - 13.5).abs()
+        distance = (away[:, None] + away) / math.sqrt(2)  # of a pixel's centre, along the diamond's axes
+        assert torch.equal(turned[distance > 14.5], torch.zeros(int((distance > 14.5).sum())))
+        assert torch.allclose(turned[distance < 13.5], torch.tensor(1.0))
+
+    def test_background_stays_exactly_background(self):
+        everything = Augment(RunConfig(**STRONG), "cpu")
+        assert not everything(torch.zeros(50, 1, 28, 28), generator()).any()
+
+
+class TestJitter:
+    @settings(max_examples=60, deadline=None)
+    @given(brightness=st.floats(0.1, 1.9), contrast=st.floats(0.1, 1.9), contrast_first=st.booleans())
+    def test_equals_torchvision_in_both_orders(self, brightness, contrast, contrast_first):
+        image = noise(1)
+        ours = jitter(image, parameters(brightness=brightness, contrast=contrast, order=0 if contrast_first else 1))
+        if contrast_first:
+            theirs = tv.adjust_brightness(tv.adjust_contrast(image, contrast), brightness)
+        else:
+            theirs = tv.adjust_contrast(tv.adjust_brightness(image, brightness), contrast)
+        assert torch.allclose(ours, theirs, atol=1e-5)
+
+    def test_contrast_mixes_with_the_mean_of_its_own_image(self):
+        images = torch.cat([torch.full((1, 1, 28, 28), 0.2), torch.full((1, 1, 28, 28), 0.8)])
+        assert torch.allclose(jitter(images, parameters(2, contrast=0.5)), images)
+
+    def test_orders_are_drawn_evenly_and_matter(self):
+        first = drawn(brightness=0.5, contrast=0.5).order < 0.5
+        assert abs(first.float().mean() - 0.5) < 5 * 0.5 / math.sqrt(len(first))
+        early, late = (jitter(noise(1), parameters(brightness=1.5, contrast=0.5, order=order)) for order in (0.2, 0.8))
+        assert (early - late).abs().max() > 0.05
+
+
+class TestDraws:
+    @pytest.mark.parametrize("name", RANGES)
+    def test_uniform_over_the_knobs_whole_range_and_nothing_else(self, name):
+        knob, middle = RANGES[name]
+        width = KNOBS[knob].high / 2
+        values = getattr(drawn(**{knob: width}), name) - middle
+        assert values.abs().max() <= width * (1 + 1e-5)
+        assert values.min() < -0.99 * width and values.max() > 0.99 * width
+        assert abs(values.mean()) < 5 * width / math.sqrt(3 * len(values))
+        assert values.std().item() == pytest.approx(width / math.sqrt(3), rel=0.03)
+
+    def test_the_second_rotation_is_independent_of_the_first_and_added(self):
+        both = drawn(rotation=7, second_rotation=20).angle
+        first, second = drawn(rotation=7).angle, drawn(second_rotation=20).angle
+        assert torch.allclose(both, first + second, atol=1e-5)
+        assert abs(torch.corrcoef(torch.stack([first, second]))[0, 1]) < 5 / math.sqrt(len(first))
+        assert both.abs().max() > 25
+
+    def test_parameters_are_independent_of_one_another(self):
+        correlations = torch.corrcoef(torch.stack(drawn(**STRONG))) - torch.eye(len(Parameters._fields))
+        assert correlations.abs().max() < 5 / math.sqrt(20_000)
+
+    @pytest.mark.parametrize("knob", AUGMENTATION)
+    def test_turning_one_knob_changes_no_other_draw(self, knob):
+        strong, without = drawn(100, **STRONG), drawn(100, **STRONG | {knob: 0.0})
+        own = {"second_rotation": ["angle"]}.get(knob) or [n for n, (k, _) in RANGES.items() if k == knob]
+        changed = [n for n in Parameters._fields if not torch.equal(getattr(strong, n), getattr(without, n))]
+        assert changed == own
+
+    def test_source_a_is_the_recipe(self):
+        config = preset("a-bn").config
+        recipe = {name: getattr(config, name) for name in AUGMENTATION}
+        assert recipe == AUGMENTATIONS["source-a"][1]
+        values = drawn(**recipe)
+        turn, move, colour = RandomRotation(7), RandomAffine(20, (0.1, 0.1), (0.9, 1.1)), ColorJitter(0.1, 0.1)
+        shift = move.translate
+        limits = {
+            "angle": (turn.degrees[0] + move.degrees[0], turn.degrees[1] + move.degrees[1]), "scale": move.scale,
+            "shift_x": (-shift[0], shift[0]), "shift_y": (-shift[1], shift[1]), "shear": (0, 0),
+            "brightness": colour.brightness, "contrast": colour.contrast,
+        }  # fmt: skip
+        for name, (low, high) in limits.items():
+            found, slack = getattr(values, name), 0.03 * (high - low)
+            assert low - 1e-5 <= found.min() <= low + slack and high - slack <= found.max() <= high + 1e-5, name
+
+
+class TestAugment:
+    def test_the_identity_returns_its_input_and_draws_nothing(self):
+        identity, images, dice = Augment(RunConfig(), "cpu"), noise(2), generator()
+        assert identity.is_identity
+        assert identity(images, dice) is images
+        assert torch.equal(dice.get_state(), generator().get_state())
+
+    @pytest.mark.parametrize("knob", AUGMENTATION)
+    def test_every_knob_alone_changes_images(self, knob):
+        change = Augment(RunConfig(**{knob: KNOBS[knob].high / 2}), "cpu")
+        assert not change.is_identity
+        largest = (change(noise(50), generator()) - noise(50)).abs().amax((1, 2, 3))
+        assert (largest > 0.02).sum() > 40
+
+    def test_the_same_generator_state_gives_the_same_images_and_the_next_differs(self):
+        change, dice = Augment(preset("a-bn").config, "cpu"), generator(5)
+        first, second = change(noise(20), dice), change(noise(20), dice)
+        assert torch.equal(first, change(noise(20), generator(5)))
+        assert not torch.allclose(first, second, atol=0.1)
+
+    def test_one_call_or_several_in_blocks_of_any_size(self, monkeypatch):
+        change, images, dice = Augment(RunConfig(**STRONG), "cpu"), noise(50), generator(1)
+        whole = change(images, generator(1))
+        parts = torch.cat([change(part, dice) for part in images.split(17)])
+        monkeypatch.setattr(augment, "BLOCK", 16)
+        assert torch.allclose(change(images, generator(1)), whole, atol=1e-5)
+        assert torch.allclose(parts, whole, atol=1e-5)
+
+    def test_affine_comes_before_jitter(self):
+        config = preset("a-bn").config
+        values = Augment(config, "cpu").parameters(5, generator(2))
+        assert torch.equal(Augment(config, "cpu")(noise(5), generator(2)), jitter(affine(noise(5), values), values))
+
+    @settings(max_examples=60, deadline=None)
+    @given(changes=CHANGES, count=st.integers(0, 40), seed=st.integers(0, 2**31 - 1))
+    def test_any_config_gives_images(self, changes, count, seed):
+        images = noise(count, seed)
+        before = images.clone()
+        changed = Augment(RunConfig(**changes), "cpu")(images, generator(seed))
+        assert changed.shape == images.shape and changed.dtype == torch.float32
+        assert changed.isfinite().all() and (changed >= 0).all() and (changed <= 1).all()
+        assert torch.equal(images, before)
+
+    def test_nothing_is_read_back_from_the_device(self):
+        # A meta tensor has no values: whatever needs one on the host raises.
+        images = torch.empty(300, 1, 28, 28, device="meta")
+        changed = Augment(RunConfig(**STRONG), "meta")(images, generator())
+        assert changed.device.type == "meta" and changed.shape == images.shape
+
+    def test_autocast_does_not_round_coordinates(self):
+        change = Augment(RunConfig(**STRONG), "cpu")
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            rounded = change(noise(8), generator())
+        assert torch.equal(rounded, change(noise(8), generator()))
