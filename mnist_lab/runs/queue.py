@@ -1,0 +1,176 @@
+"""The queue: which run is trained when, a bounded number at a time, first come, first served."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mnist_lab.config import RunConfig
+from mnist_lab.presets import preset_of
+from mnist_lab.runs.job import Job
+from mnist_lab.runs.record import INTERRUPTED, RunError
+from mnist_lab.runs.store import RunStore, tidy_name
+
+if TYPE_CHECKING:
+    from mnist_lab.data.mnist import Mnist
+    from mnist_lab.training import TrainedRun
+
+KEPT_JOBS = 50  # ended jobs whose logs stay in memory; the log of an older one is rebuilt with `record.replay`
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+def default_workers() -> int:
+    """How many runs are trained at once: MNIST_LAB_WORKERS, else 1.
+
+    One run already uses all the cores of a processor, or the GPU: a second beside it slows both down.
+    Raises `RunError` if the variable is not a whole number above 0.
+    """
+    text = os.environ.get("MNIST_LAB_WORKERS", "").strip() or "1"
+    if not text.isdecimal() or int(text) < 1:
+        raise RunError(f"MNIST_LAB_WORKERS must be a whole number above 0, not {text!r}.")
+    return int(text)
+
+
+class RunQueue:
+    """The jobs of one process: those that wait, those that run, and the last ones that ended.
+
+    One per process, shared by every session. At exit the runs are stopped and kept. `train` and `load_data` are
+    handed to the jobs.
+    """
+
+    def __init__(
+        self, store: RunStore, workers: int | None = None, *, train: Callable[..., TrainedRun] | None = None,
+        load_data: Callable[..., Mnist] | None = None,
+    ):
+        self.store, self.workers = store, default_workers() if workers is None else workers
+        self._functions = {"train": train, "load_data": load_data}
+        # Everything below is touched only with the lock held. A job that ends calls `_ended` in its own thread.
+        self._lock = threading.Lock()
+        self._waiting: list[Job] = []
+        self._running: dict[str, Job] = {}
+        self._kept: dict[str, Job] = {}
+        self._closed = False
+        atexit.register(self.shutdown)
+
+    def submit(
+        self, config: RunConfig | None = None, *, owner: str | None = None, name: str | None = None,
+        preset: str | None = None, resume_id: str | None = None,
+    ) -> Job:
+        """Put a run in line, or an interrupted one again, and return its job at once.
+
+        Args:
+            owner: hash of the token of the browser that asks; None makes a run that anybody may change.
+            name: what the run is called; by default its settings in short.
+            preset: by default the name of the preset with these settings, if there is one.
+            resume_id: the interrupted run to go on with. It keeps its settings (`config` may be left out or must
+                be equal), name, preset and owner.
+
+        Raises:
+            RunError: there is nothing to resume, it is resumed already, or the queue is shutting down.
+        """
+        if owner is not None and not _HASH.fullmatch(owner):
+            raise ValueError("The owner must be a SHA-256 hash in hex; the token itself is never stored.")
+        job = self._resumed(resume_id, config) if resume_id else self._new(config, owner, name, preset)
+        with self._lock:
+            if self._closed:
+                raise RunError("The lab is shutting down: no new run can be started.")
+            if job.id in self._running or any(job.id == other.id for other in self._waiting):
+                raise RunError(f"The run {job.id} is already running or waiting in line.")
+            self._kept.pop(job.id, None)
+            self._waiting.append(job)
+            self._start_next()
+        return job
+
+    def job(self, id: str) -> Job | None:
+        """The job that waits, runs or ended lately under that id; None if there is none in this process."""
+        with self._lock:
+            waiting = next((job for job in self._waiting if job.id == id), None)
+            return waiting or self._running.get(id) or self._kept.get(id)
+
+    def jobs(self) -> list[Job]:
+        """The jobs that run and then those that wait, in their order."""
+        with self._lock:
+            return [*self._running.values(), *self._waiting]
+
+    def position(self, job: Job) -> int:
+        """The job's place in line, 1 for the next to start; 0 when it does not wait any more."""
+        with self._lock:
+            return self._waiting.index(job) + 1 if job in self._waiting else 0
+
+    def stop(self, id: str) -> bool:
+        """Stop a run. One in line leaves the line and no record. Returns whether there was something to stop."""
+        with self._lock:
+            for job in self._waiting:
+                if job.id == id:
+                    self._waiting.remove(job)
+                    job.cancel()
+                    self._keep(job)
+                    return True
+            running = self._running.get(id)
+        if running:
+            running.request_stop()
+        return running is not None
+
+    def may_change(self, id: str, owner_hash: str | None) -> bool:
+        """Whether the browser with that token's hash may stop, rename or delete the run, on disk yet or not."""
+        job = self.job(id)
+        return job.may_change(owner_hash) if job else self.store.may_change(id, owner_hash)
+
+    def shutdown(self, timeout: float = 2.0) -> bool:
+        """Stop every run and wait for their records, `timeout` seconds in all. Called at exit; nothing starts after.
+
+        Returns whether every run ended. One that did not is interrupted and can be resumed.
+        """
+        with self._lock:
+            self._closed = True
+            waiting, self._waiting = self._waiting, []
+            running = list(self._running.values())
+        for job in waiting:
+            job.cancel()
+        for job in running:
+            job.request_stop()
+        atexit.unregister(self.shutdown)
+        deadline = time.monotonic() + timeout
+        return all(job.join(max(0.0, deadline - time.monotonic())) for job in running)
+
+    def _new(self, config: RunConfig | None, owner: str | None, name: str | None, preset: str | None) -> Job:
+        if config is None:
+            raise ValueError("A new run needs its settings.")
+        preset = preset or preset_of(config)
+        return Job(
+            self.store, self.store.new_id(config, preset), config, name=tidy_name(name) if name else None,
+            preset=preset, owner_hash=owner, on_end=self._ended, **self._functions,
+        )
+
+    def _resumed(self, id: str, config: RunConfig | None) -> Job:
+        run = self.store.load(id)
+        if run.status != INTERRUPTED:
+            raise RunError(f"The run {id} is {run.status}, not interrupted: there is nothing to resume.")
+        if config not in (None, run.config):
+            raise RunError(f"The run {id} has other settings. Resume it as it is, or start a new run.")
+        return Job(
+            self.store, id, run.config, name=run.name, preset=run.preset, owner_hash=run.owner_hash, resume=True,
+            on_end=self._ended, **self._functions,
+        )
+
+    def _ended(self, job: Job) -> None:
+        with self._lock:
+            del self._running[job.id]
+            self._keep(job)
+            self._start_next()
+
+    def _keep(self, job: Job) -> None:
+        self._kept[job.id] = job
+        while len(self._kept) > KEPT_JOBS:
+            del self._kept[next(iter(self._kept))]
+
+    def _start_next(self) -> None:
+        while self._waiting and len(self._running) < self.workers and not self._closed:
+            job = self._waiting.pop(0)
+            self._running[job.id] = job
+            job.start()
