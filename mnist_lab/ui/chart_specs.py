@@ -1,0 +1,190 @@
+"""Vega-Lite specifications of the charts, built with Altair once and then reused as text.
+
+A specification depends only on what stays the same through a run; the rows come beside it, in named data
+sets. Two reasons. Streamlit rebuilds a chart whose specification changes (it flickers) but only swaps the
+data of one whose specification does not. And Altair takes 50 to 100 ms to build and check a chart, which
+five charts twice a second would take away from the training.
+
+Colors are those of Okabe and Ito's colour-blind-safe palette (2008, jfly.uni-koeln.de/color) that have a
+contrast of at least 3:1 against both white and Streamlit's dark background. Dashes and point shapes say the
+same once more.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import altair as alt
+
+BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
+GREY = "#8C8C8C"
+
+SOLID, DASHED, DOTTED = (1, 0), (6, 3), (2, 2)
+"""Stroke dashes in pixels: drawn, gap."""
+
+CHART_HEIGHT, SMALL_CHART_HEIGHT = 340, 220
+"""Pixels, axes and legend included."""
+
+GAP = "Generalization gap"
+
+LOG_TICKS = [digit * 10.0**power for power in range(-6, 4) for digit in (1, 2, 5)]
+"""Vega's own ticks of a short logarithmic axis are too many to read; of these it drops those outside."""
+
+MARKED_EPOCHS = 25
+"""Points on a line at most (and epoch 1, so that a run of one epoch shows); more would hide the dashes."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a chart: the field it shows, its name, and three ways to tell it from the others."""
+
+    field: str
+    name: str
+    color: str = BLUE
+    dash: tuple[int, int] = SOLID
+    shape: str = "circle"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineChart:
+    """Everything about a chart of lines against the epoch except its rows and the number of epochs.
+
+    Data sets: ``lines`` (epoch, series, value); ``epochs`` (epoch, left, right and a field per series, for
+    tooltips and the shaded gap); with ``steps`` also ``steps`` (epoch, series, value).
+
+    Attributes:
+        series: the lines.
+        y_title: with the unit.
+        description: for screen readers.
+        log: logarithmic y axis, else linear.
+        zero: whether a linear y axis includes 0.
+        steps: whether there is a pale line within epochs.
+        gap: whether the area between the first two series is shaded; rows of ``epochs`` need ``gap`` = GAP.
+        points: whether epochs are marked; a run of one epoch shows as points only.
+        number: d3 format of the values in tooltips.
+        height: in pixels.
+    """
+
+    series: tuple[Series, ...]
+    y_title: str
+    description: str
+    log: bool = False
+    zero: bool = False
+    steps: bool = False
+    gap: bool = False
+    points: bool = True
+    number: str = ".3~g"
+    height: int = SMALL_CHART_HEIGHT
+
+
+@lru_cache(maxsize=64)
+def line_chart_spec(look: LineChart, epochs: int) -> str:
+    """The specification as JSON, without data. ``epochs`` is the end of the x axis, at least 1."""
+    layers = [*_shading(look, epochs), *_within(look, epochs), *_lines(look, epochs), _hover(look, epochs)]
+    return alt.layer(*layers).properties(description=look.description, height=look.height).to_json(indent=None)
+
+
+@lru_cache(maxsize=64)
+def histogram_spec(layer: str) -> str:
+    """Bars over the data set ``bins`` (start, end, count) as JSON, without data; ``layer`` names what is counted."""
+    weight = alt.Axis(title="Weight", format="~g", tickCount=5, grid=False)
+    number = alt.Axis(title="Number of weights", format=",d", tickCount=4, tickMinStep=1)
+    bars = alt.Chart(alt.NamedData("bins")).mark_bar(color=BLUE, binSpacing=1)
+    bars = bars.encode(
+        x=alt.X("start:Q", bin="binned", axis=weight),
+        x2="end:Q",
+        y=alt.Y("count:Q", axis=number),
+        tooltip=[
+            alt.Tooltip("start:Q", title="From", format=".3~g"),
+            alt.Tooltip("end:Q", title="To", format=".3~g"),
+            alt.Tooltip("count:Q", title="Weights", format=","),
+        ],
+    )
+    description = f"Histogram of the weights of layer {layer}."
+    return bars.properties(description=description, height=SMALL_CHART_HEIGHT).to_json(indent=None)
+
+
+def _base(data: str, epochs: int) -> alt.Chart:
+    """A layer on one of the named data sets."""
+    axis = alt.Axis(title="Epoch", format="d", tickMinStep=1, tickCount=min(epochs, 10), grid=False)
+    x = alt.X("epoch:Q", scale=alt.Scale(domain=[0, epochs], nice=False), axis=axis)
+    return alt.Chart(alt.NamedData(data)).encode(x=x)
+
+
+def _y(look: LineChart, field: str = "value") -> alt.Y:
+    if look.log:
+        axis = alt.Axis(title=look.y_title, format="~g", values=LOG_TICKS)
+        return alt.Y(f"{field}:Q", scale=alt.Scale(type="log", nice=False), axis=axis)
+    axis = alt.Axis(title=look.y_title, tickCount=look.height // 50)
+    return alt.Y(f"{field}:Q", scale=alt.Scale(zero=look.zero), axis=axis)
+
+
+def _legend(look: LineChart) -> alt.Legend | None:
+    """One legend for color and dash; None for a single line, which the y axis names."""
+    if len(look.series) == 1:
+        return None
+    columns = 2 if sum(len(one.name) for one in look.series) > 30 else 3
+    return alt.Legend(
+        title=None,
+        orient="top",
+        columns=columns,
+        symbolType="stroke",
+        symbolSize=500,
+        symbolStrokeWidth=2,
+        symbolOpacity=1,
+        labelLimit=200,
+    )
+
+
+def _scale(look: LineChart, values: list[Any]) -> alt.Scale:
+    """From the names of the series, in their order whatever the rows, to their values."""
+    return alt.Scale(domain=[one.name for one in look.series], range=values)
+
+
+def _color(look: LineChart) -> alt.Color:
+    return alt.Color("series:N", scale=_scale(look, [one.color for one in look.series]), legend=_legend(look))
+
+
+def _lines(look: LineChart, epochs: int) -> list[alt.Chart]:
+    base = _base("lines", epochs).encode(y=_y(look), color=_color(look))
+    dash = alt.StrokeDash("series:N", scale=_scale(look, [list(one.dash) for one in look.series]), legend=_legend(look))
+    lines = base.mark_line(strokeWidth=2, clip=True, aria=False).encode(strokeDash=dash)
+    if not look.points:
+        return [lines]
+    every = math.ceil(epochs / MARKED_EPOCHS)
+    base = base.transform_filter(f"datum.epoch <= 1 || datum.epoch % {every} == 0")
+    return [lines, *(_points(base, one) for one in look.series)]
+
+
+def _points(base: alt.Chart, one: Series) -> alt.Chart:
+    own = base.transform_filter(alt.FieldEqualPredicate(field="series", equal=one.name))
+    seen = alt.condition("datum.epoch > 0", alt.value(1), alt.value(0))
+    return own.mark_point(filled=True, size=36, shape=one.shape).encode(opacity=seen)
+
+
+def _within(look: LineChart, epochs: int) -> list[alt.Chart]:
+    if not look.steps:
+        return []
+    pale = _base("steps", epochs).mark_line(strokeWidth=1, opacity=0.5, clip=True, aria=False)
+    return [pale.encode(y=_y(look), color=_color(look))]
+
+
+def _shading(look: LineChart, epochs: int) -> list[alt.Chart]:
+    if not look.gap:
+        return []
+    upper, lower = look.series[:2]
+    legend = alt.Legend(title=None, orient="bottom", symbolType="square", symbolSize=200, offset=0, padding=0)
+    fill = alt.Fill("gap:N", scale=alt.Scale(domain=[GAP], range=[GREY]), legend=legend)
+    area = _base("epochs", epochs).mark_area(opacity=0.35, clip=True, aria=False)
+    return [area.encode(y=_y(look, upper.field), y2=f"{lower.field}:Q", fill=fill)]
+
+
+def _hover(look: LineChart, epochs: int) -> alt.Chart:
+    """An invisible bar around each epoch whose tooltip gives every value: easier to hit than a point."""
+    values = [alt.Tooltip(f"{one.field}:Q", title=one.name, format=look.number) for one in look.series]
+    bars = _base("epochs", epochs).mark_rect(opacity=0, clip=True, aria=False)
+    epoch = alt.Tooltip("epoch:Q", title="Epoch", format="d")
+    return bars.encode(x=alt.X("left:Q"), x2="right:Q", tooltip=[epoch, *values])

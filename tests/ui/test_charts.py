@@ -1,0 +1,231 @@
+"""The charts: valid Vega-Lite, one specification for a whole run, nothing where there is nothing to draw."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import altair as alt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnist_lab.ui.chart_data import LOSS_FLOOR, MAX_STEP_POINTS, thin
+from mnist_lab.ui.chart_specs import BLUE, GREEN, GREY, VERMILLION
+from mnist_lab.ui.charts import (
+    accuracy_chart,
+    learning_rate_chart,
+    loss_chart,
+    small_weights_chart,
+    weight_histogram_chart,
+    weight_norm_chart,
+)
+
+EPOCHS = 20
+
+
+def record(epoch, **changes):
+    return {
+        "epoch": epoch,
+        "train_loss": 2.0 / epoch,
+        "penalty": 0.1,
+        "train_accuracy": 90.0 + epoch / 10,
+        "train_accuracy_true": 95.0,
+        "eval_loss": 1.8 / epoch,
+        "eval_accuracy": 91.0,
+        "eval_name": "test",
+        "learning_rate": 0.1,
+        "weight_norm": 10.0 + epoch,
+        "small_weights": 0.25,
+        "zero_weights": 0.125,
+        "histograms": {"conv1": {"edges": [-1.0, 0.0, 1.0], "counts": [3, 4]}},
+        **changes,
+    }
+
+
+HISTORY = [record(epoch) for epoch in range(1, 6)]
+STEPS = [{"epoch": i / 10, "loss": 2.0, "learning_rate": 0.01 * i} for i in range(1, 50)]
+
+CHARTS = {
+    "loss": lambda h, s: loss_chart(h, s, epochs=EPOCHS),
+    "loss, L1": lambda h, s: loss_chart(h, s, epochs=EPOCHS, penalty=True, eval_name="validation"),
+    "accuracy": lambda h, s: accuracy_chart(h, epochs=EPOCHS),
+    "accuracy, noise": lambda h, s: accuracy_chart(h, epochs=EPOCHS, label_noise=True),
+    "learning rate": lambda h, s: learning_rate_chart(h, s, epochs=EPOCHS),
+    "weight norm": lambda h, s: weight_norm_chart(h, epochs=EPOCHS),
+    "small weights": lambda h, s: small_weights_chart(h, epochs=EPOCHS),
+    "histogram": lambda h, s: weight_histogram_chart(h[-1], "conv1") if h else None,
+}
+every_chart = pytest.mark.parametrize("draw", CHARTS.values(), ids=CHARTS)
+
+
+def encodings(chart):
+    return [layer["encoding"] for layer in chart.to_dict().get("layer", [chart.to_dict()])]
+
+
+@every_chart
+@pytest.mark.parametrize("length", [1, 5])
+def test_is_valid_vega_lite_with_every_data_set_it_names(draw, length):
+    chart = draw(HISTORY[:length], STEPS).to_dict()
+    alt.Chart.from_dict(chart)  # validates against the schema
+    json.dumps(chart, allow_nan=False)
+    named = {layer["data"]["name"] for layer in chart.get("layer", [chart])}
+    assert named == set(chart["datasets"])
+    for encoding in encodings(draw(HISTORY, STEPS)):
+        for channel in encoding.values():
+            for one in channel if isinstance(channel, list) else [channel]:
+                assert "field" not in one or any(
+                    one["field"] in row for rows in chart["datasets"].values() for row in rows
+                )
+
+
+@every_chart
+def test_the_specification_does_not_depend_on_the_rows(draw):
+    assert draw(HISTORY[:1], STEPS[:1]).spec == draw(HISTORY, STEPS).spec
+
+
+@every_chart
+def test_nothing_to_draw_is_none(draw):
+    assert draw([], []) is None
+
+
+@every_chart
+def test_has_a_description_and_axis_titles(draw):
+    chart = draw(HISTORY, STEPS)
+    assert len(chart.to_dict()["description"]) > 20
+    for axis in ("x", "y"):
+        assert any(encoding.get(axis, {}).get("axis", {}).get("title") for encoding in encodings(chart))
+
+
+@pytest.mark.parametrize(
+    "draw", [loss_chart, accuracy_chart, learning_rate_chart, weight_norm_chart, small_weights_chart]
+)
+@pytest.mark.parametrize("epochs", [1, 20, 200])
+def test_the_x_axis_ends_at_the_planned_epochs(draw, epochs):
+    scales = [
+        encoding["x"]["scale"] for encoding in encodings(draw(HISTORY, epochs=epochs)) if "scale" in encoding["x"]
+    ]
+    assert scales and all(scale["domain"] == [0, epochs] for scale in scales)
+
+
+@pytest.mark.parametrize(
+    ("chart", "names"),
+    [
+        (loss_chart(HISTORY, STEPS, epochs=EPOCHS), ["Train", "Test"]),
+        (
+            loss_chart(HISTORY, STEPS, epochs=EPOCHS, penalty=True, eval_name="validation"),
+            ["Train", "Validation", "L1 penalty"],
+        ),
+        (
+            accuracy_chart(HISTORY, epochs=EPOCHS, label_noise=True),
+            ["Train (noisy labels)", "Test", "Train (true labels)"],
+        ),
+        (small_weights_chart(HISTORY, epochs=EPOCHS), ["Below 0.001", "Exactly 0"]),
+    ],
+)
+def test_series_differ_in_color_dash_and_shape(chart, names):
+    layers = chart.to_dict()["layer"]
+    colors = [layer["encoding"]["color"]["scale"] for layer in layers if "color" in layer["encoding"]]
+    assert all(scale == colors[0] for scale in colors)
+    assert colors[0]["domain"] == names
+    assert len(set(colors[0]["range"])) == len(names)
+    (dashes,) = [layer["encoding"]["strokeDash"]["scale"] for layer in layers if "strokeDash" in layer["encoding"]]
+    assert dashes["domain"] == names and len({tuple(dash) for dash in dashes["range"]}) == len(names)
+    shapes = [layer["mark"]["shape"] for layer in layers if layer["mark"]["type"] == "point"]
+    assert len(set(shapes)) == len(names)
+    assert {row["series"] for row in chart.data["lines"]} == set(names)
+
+
+@pytest.mark.parametrize("color", [BLUE, VERMILLION, GREEN, GREY])
+@pytest.mark.parametrize("background", ["#ffffff", "#171614"], ids=["light", "dark"])
+def test_colors_stand_out_on_both_themes(color, background):
+    light, dark = sorted((_luminance(color), _luminance(background)), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 3  # WCAG 2.1, 1.4.11
+
+
+def _luminance(color):
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_loss_is_drawn_before_the_first_epoch_ends():
+    chart = loss_chart([], STEPS, epochs=EPOCHS)
+    assert chart.spec == loss_chart(HISTORY, STEPS, epochs=EPOCHS).spec
+    assert len(chart.data["steps"]) == len(STEPS)
+    # Rows in every layer (or Vega warns), but none in sight.
+    assert {row["series"] for row in chart.data["lines"]} == {"Train", "Test"}
+    assert all(row["epoch"] < 0 and row["value"] == 2.0 for row in chart.data["lines"])
+    for layer in chart.to_dict()["layer"]:
+        hidden = layer["encoding"].get("opacity", {}).get("condition", {}).get("test") == "datum.epoch > 0"
+        assert layer["mark"].get("clip") or hidden
+
+
+def test_losses_of_zero_and_nan_do_not_break_the_logarithm():
+    rows = [record(1, train_loss=0.0, eval_loss=math.nan), record(2, train_loss=math.inf, eval_loss=0.5)]
+    values = {(row["epoch"], row["series"]): row["value"] for row in loss_chart(rows, epochs=EPOCHS).data["lines"]}
+    assert values == {(1, "Train"): LOSS_FLOOR, (1, "Test"): None, (2, "Train"): None, (2, "Test"): 0.5}
+
+
+def test_only_nan_is_nothing_to_draw():
+    nan = {"train_loss": math.nan, "eval_loss": math.nan, "weight_norm": math.nan}
+    assert loss_chart([record(1, **nan)], epochs=EPOCHS) is None
+    assert weight_norm_chart([record(1, **nan)], epochs=EPOCHS) is None
+
+
+def test_accuracy_shades_between_train_and_test():
+    (area,) = [
+        layer for layer in accuracy_chart(HISTORY, epochs=EPOCHS).to_dict()["layer"] if "fill" in layer["encoding"]
+    ]
+    assert area["mark"]["type"] == "area"
+    assert (area["encoding"]["y"]["field"], area["encoding"]["y2"]["field"]) == ("train_accuracy", "eval_accuracy")
+    assert area["encoding"]["y"]["scale"]["zero"] is False
+
+
+def test_shares_are_in_per_cent():
+    data = small_weights_chart(HISTORY, epochs=EPOCHS).data
+    assert data["epochs"][0]["small_weights"] == 25.0 and data["epochs"][0]["zero_weights"] == 12.5
+
+
+def test_learning_rate_within_epochs_is_in_order():
+    data = learning_rate_chart(HISTORY, STEPS, epochs=EPOCHS).data
+    assert [row["epoch"] for row in data["lines"]] == sorted(row["epoch"] for row in data["lines"])
+    assert len(data["lines"]) == len(HISTORY) + len(STEPS) and len(data["epochs"]) == len(HISTORY)
+
+
+def test_histogram_bins():
+    assert weight_histogram_chart(HISTORY[0], "conv1").data["bins"] == [
+        {"start": -1.0, "end": 0.0, "count": 3},
+        {"start": 0.0, "end": 1.0, "count": 4},
+    ]
+    assert weight_histogram_chart(HISTORY[0], "conv9") is None
+    assert weight_histogram_chart({"epoch": 1}, "conv1") is None
+
+
+def test_charts_do_not_share_what_a_caller_might_change():
+    first = weight_norm_chart(HISTORY, epochs=EPOCHS).to_dict()
+    first["layer"].clear()
+    assert weight_norm_chart(HISTORY, epochs=EPOCHS).to_dict()["layer"]
+
+
+points = st.lists(st.floats(0, 10), max_size=300).map(
+    lambda values: [{"epoch": i / 10, "loss": value} for i, value in enumerate(values)]
+)
+
+
+@given(points, st.integers(1, 50))
+def test_thinned_points_are_few_and_keep_the_mean_and_the_end(steps, limit):
+    thinned = thin(steps, "loss", limit=limit)
+    assert len(thinned) <= limit
+    assert bool(thinned) == bool(steps)
+    if steps:
+        assert thinned[-1]["epoch"] == steps[-1]["epoch"]
+        assert min(p["loss"] for p in steps) - 1e-9 <= min(p["loss"] for p in thinned)
+        assert max(p["loss"] for p in thinned) <= max(p["loss"] for p in steps) + 1e-9
+
+
+def test_thinned_points_stay_where_they_are():
+    steps = [{"epoch": i, "loss": float(i)} for i in range(3 * MAX_STEP_POINTS)]
+    earlier, later = (thin(steps[:n], "loss") for n in (2 * MAX_STEP_POINTS + 8, 3 * MAX_STEP_POINTS))
+    assert later[: len(earlier)] == earlier
+    assert thin(steps[:MAX_STEP_POINTS], "loss") == steps[:MAX_STEP_POINTS]
