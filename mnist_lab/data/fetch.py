@@ -36,6 +36,12 @@ def end_with_parent() -> None:
     os._exit(1)
 
 
+def main(arguments: list[str]) -> None:
+    """Fetch as the command line says."""
+    folder, mirror, timeout, *options = arguments
+    fetch(folder, mirror, float(timeout), any_archive="--any-archive" in options)
+
+
 if __name__ == "__main__":
     threading.Thread(target=end_with_parent, daemon=True).start()
-    fetch(sys.argv[1], sys.argv[2], float(sys.argv[3]), any_archive="--any-archive" in sys.argv[4:])
+    main(sys.argv[1:])

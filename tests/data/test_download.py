@@ -58,10 +58,11 @@ def in_process(monkeypatch):
     # So that what `fetch` sets is taken back afterwards.
     monkeypatch.setattr(MNIST, "mirrors", MNIST.mirrors)
     monkeypatch.setattr(MNIST, "resources", MNIST.resources)
+    monkeypatch.setattr(download, "SOCKET_SECONDS", 0.5)
 
     def run(mirror: str, temporary: Path, progress: download.Progress) -> str:
         try:
-            fetch.fetch(str(temporary), mirror, 0.5, any_archive=mirror not in download.MIRRORS)
+            fetch.main(download._child_command(mirror, temporary)[3:])
         except Exception as error:
             return " ".join(f"{type(error).__name__}: {error}".split())
         return ""
@@ -222,11 +223,13 @@ def test_the_real_files_come_through_torchvision(real_folder, tmp_path, monkeypa
 
 
 def test_a_child_that_never_starts_is_ended(small, monkeypatch, start_mirror, content):
-    monkeypatch.setenv("MNIST_LAB_MIRROR", start_mirror(content).url("one-whole"))
+    mirror = start_mirror(content)
+    monkeypatch.setenv("MNIST_LAB_MIRROR", mirror.url("one-whole"))
     monkeypatch.setattr(download, "START_SECONDS", 0.1)
     with pytest.raises(DataError, match=r"nothing arrived for 0\.1 seconds"):
         download_mnist(small)
     assert left_in(small) == set()
+    assert "pytorch/vision" not in [agent for _, _, agent in mirror.requests]  # it was not waited for
 
 
 def test_a_child_that_fails_is_quoted(small, monkeypatch, start_mirror, content):
@@ -238,7 +241,8 @@ def test_a_child_that_fails_is_quoted(small, monkeypatch, start_mirror, content)
 
 
 def test_an_exception_from_progress_ends_the_download(small, monkeypatch, start_mirror, content):
-    monkeypatch.setenv("MNIST_LAB_MIRROR", start_mirror(content).url("one-whole"))
+    mirror = start_mirror(content)
+    monkeypatch.setenv("MNIST_LAB_MIRROR", mirror.url("one-whole"))
 
     def stop(message: str, fraction: float) -> None:
         if message.startswith("Downloading"):
@@ -247,6 +251,7 @@ def test_an_exception_from_progress_ends_the_download(small, monkeypatch, start_
     with pytest.raises(KeyboardInterrupt):
         download_mnist(small, progress=stop)
     assert left_in(small) == set()
+    assert "pytorch/vision" not in [agent for _, _, agent in mirror.requests]  # it was not waited for
 
 
 def test_two_processes_at_once_download_once(children, small, content):
