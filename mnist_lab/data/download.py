@@ -31,7 +31,7 @@ Progress = Callable[[str, float], None]
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
 DOWNLOAD_SIZE = 11_594_722  # bytes of the four archives
 
-# All in seconds. Without a network the answer is promised within 10: the rest is for importing torch.
+# All in seconds. Without a network the answer is promised within 10: the rest is for a slow machine.
 PROBE_SECONDS = 4.0
 START_SECONDS = 90.0  # until the child has imported torchvision, on a slow disk
 SOCKET_SECONDS = 10.0  # torchvision's wait for the next bytes

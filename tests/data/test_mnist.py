@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -72,6 +74,21 @@ def test_refresh_reads_the_folder_anew(small, content, write_files):
     again = load_mnist(root=small, download=False, refresh=True)
     assert again.is_sample
     assert f"{IMAGES} is missing" in again.note
+
+
+def test_without_a_network_the_sample_comes_within_ten_seconds(small, monkeypatch):
+    """torch is imported already, as it is when the app or the command line asks for the images."""
+    with socket.create_server(("127.0.0.1", 0)) as hole:  # connects, and never answers
+        urls = tuple(f"http://127.0.0.1:{hole.getsockname()[1]}/{name}/" for name in "ab")
+        monkeypatch.setattr(download, "MIRRORS", urls)
+        start = time.monotonic()
+        data = load_mnist(root=small)
+        assert time.monotonic() - start < 10  # the promise itself
+    assert data.is_sample
+    assert data.note.count("127.0.0.1") == 2
+    assert f"Connect to the network and try again, or put the four files {IMAGES}" in data.note
+    assert str(small / "MNIST" / "raw") in data.note
+    assert not small.exists()
 
 
 def test_the_sample_is_balanced_and_its_halves_are_apart():
