@@ -1,0 +1,111 @@
+"""One run, live or stored, drawn from its events: status, Stop, charts, and what is left of it at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from mnist_lab.runs.queue import RunQueue
+from mnist_lab.runs.record import RunError
+from mnist_lab.runs.store import RunStore
+from mnist_lab.ui import run_text
+from mnist_lab.ui.run_charts import draw_charts
+from mnist_lab.ui.run_ended import render_actions, render_result
+from mnist_lab.ui.run_find import FoundRun, find_run
+
+POLL_SECONDS = 0.4
+POLL_ELSEWHERE_SECONDS = 2.0  # a run of another process is followed by its files, which change once an epoch
+
+
+def render_run(run_id: str, *, queue: RunQueue, store: RunStore, owner_hash: str | None) -> None:
+    """Show a run, and follow it while it goes. Outside any fragment.
+
+    Args:
+        run_id: from the URL, so it may be anything.
+        queue: the jobs of this process.
+        store: the runs on disk.
+        owner_hash: hash of this browser's token; None while it is not known. Decides about Stop and Resume.
+    """
+    try:
+        run = find_run(run_id, queue, store)
+    except RunError as error:
+        st.warning(f"{run_text.plain(str(error))} The other runs are on the Runs page.")
+        return
+    st.subheader(run_text.plain(run.name))
+    # Always there, so that what follows keeps its place when a live run has ended.
+    result = st.container(key="run_result")
+    every = None if not run.is_live else POLL_SECONDS if run.job else POLL_ELSEWHERE_SECONDS
+    st.fragment(_follow, run_every=every)(
+        lambda: find_run(run_id, queue, store), queue, owner_hash, run.is_live
+    )
+    if not run.is_live:
+        with result:
+            render_result(run)
+        render_actions(run, queue, owner_hash)
+
+
+def _follow(find: Callable[[], FoundRun], queue: RunQueue, owner_hash: str | None, was_live: bool) -> None:
+    """The part that is drawn again at every poll. The elements are the same ones each time, in the same order."""
+    try:
+        run = find()
+    except RunError:
+        st.rerun()  # deleted meanwhile: the whole page says so
+    if was_live and not run.is_live:
+        st.rerun()  # one full run, which polls no more
+    _status(run)
+    _stop_button(run, queue, owner_hash)
+    _facts(run)
+    draw_charts(run)
+
+
+def _status(run: FoundRun) -> None:
+    label, color = run_text.STATES[run.state]
+    if run.state == "queued":
+        text = run_text.waiting_text(run.position)
+    elif run.is_live:
+        text = run_text.status_text(run.progress, run.config)
+    else:
+        text = run_text.ended_text(run.state, run.progress, run.config.epochs)
+    st.markdown(f":{color}-badge[{label}] {text}")
+    st.progress(run.progress.fraction)
+
+
+def _stop_button(run: FoundRun, queue: RunQueue, owner_hash: str | None) -> None:
+    reason = _why_no_stop(run, owner_hash)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Stop", key="run_stop", icon=":material/stop_circle:", disabled=reason is not None, help=reason,
+            on_click=_stop, args=(run.id, queue, owner_hash),
+        )
+        st.caption(reason or "Ends the run after the batch at hand. Finished epochs are kept.")
+
+
+def _why_no_stop(run: FoundRun, owner_hash: str | None) -> str | None:
+    """Why this browser cannot stop the run now; None if it can."""
+    if not run.is_live:
+        return "This run has ended."
+    if run.job is None:
+        return "This run was started outside the app, so it has to be stopped there."
+    if not run.job.may_change(owner_hash):
+        return "Only the browser that started this run can stop it."
+    if run.job.stopping:
+        return "Stopping after the batch at hand."
+    return None
+
+
+def _stop(run_id: str, queue: RunQueue, owner_hash: str | None) -> None:
+    if queue.may_change(run_id, owner_hash):
+        queue.stop(run_id)
+
+
+def _facts(run: FoundRun) -> None:
+    started = run.progress.started
+    with st.container():
+        if started is not None:
+            if warning := run_text.sample_warning(started.data):
+                st.warning(warning)
+            facts = [run_text.network_text(started, run.config), run_text.data_text(started.data)]
+            st.caption("  \n".join([run_text.settings_text(run.config, run.preset), *facts]))
+        else:
+            st.caption(run_text.settings_text(run.config, run.preset))

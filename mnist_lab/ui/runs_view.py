@@ -1,0 +1,152 @@
+"""The Runs page: every run that is kept, and what can be done with the one that is picked."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mnist_lab.runs.queue import RunQueue
+from mnist_lab.runs.record import BadRun, RunError
+from mnist_lab.runs.store import MAX_NAME, RunStore
+from mnist_lab.ui import cache, run_text, state
+from mnist_lab.ui.run_find import LIVE
+from mnist_lab.ui.run_list import RunRow, is_anything_live, list_runs
+
+POLL_SECONDS = 2.0
+TRAIN_PAGE = "mnist_lab/ui/views/train.py"
+PICK, TABLE = "runs_pick", "runs_table"  # keys of the select box and the table, which always show the same run
+
+
+def render_runs() -> None:
+    """Draw the page. It follows the runs by itself while one of them runs or waits."""
+    st.title("Runs")
+    queue, store = cache.queue(), cache.store()
+    live = is_anything_live(list_runs(queue, store)[0])
+    st.fragment(_body, run_every=POLL_SECONDS if live else None)(queue, store, live)
+
+
+def _body(queue: RunQueue, store: RunStore, was_live: bool) -> None:
+    rows, bad = list_runs(queue, store)
+    if was_live and not is_anything_live(rows):
+        st.rerun()  # one full run, which polls no more
+    with st.container():
+        if rows:
+            _table(rows)
+        else:
+            st.info("No run is kept yet. Every run that you start is kept and listed here.")
+            st.page_link(TRAIN_PAGE, label="Start one on the Train page")
+    with st.container():
+        if rows:
+            _picked(rows, queue, store)
+    if bad:
+        _bad_folders(bad)
+
+
+def _table(rows: list[RunRow]) -> None:
+    ids = [row.id for row in rows]
+    if st.session_state.get(PICK) not in ids:
+        st.session_state[PICK] = ids[0]
+    # The rows move when a run is added: the picked run is known by its id, and its row is set anew.
+    st.session_state[TABLE] = {"selection": {"rows": [ids.index(st.session_state[PICK])], "columns": [], "cells": []}}
+    st.dataframe(
+        [_cells(row) for row in rows], key=TABLE, hide_index=True, alt="Runs", placeholder="–",
+        on_select=lambda: _pick_row(ids), selection_mode="single-row-required",
+        column_config={
+            "Test accuracy": st.column_config.NumberColumn(
+                format="%.2f %%", help="Per cent of the test images, after the last epoch."
+            ),
+            "Train accuracy": st.column_config.NumberColumn(
+                format="%.2f %%", help="Per cent of the training images, during the last epoch."
+            ),
+            "Seconds": st.column_config.NumberColumn(format="%.0f", help="How long the training took."),
+            "Run": st.column_config.TextColumn(width="medium"),
+            "Settings": st.column_config.TextColumn(width="large", help="The preset, and what differs from it."),
+        },
+    )
+
+
+def _cells(row: RunRow) -> dict[str, object]:
+    return {
+        "Run": row.name,
+        "Test accuracy": row.test_accuracy,
+        "Train accuracy": row.train_accuracy,
+        "State": row.state_text,
+        "Started": run_text.when_text(row.started) if row.started else "",
+        "Seconds": row.seconds,
+        "Settings": run_text.settings_text(row.config, row.preset),
+    }
+
+
+def _pick_row(ids: list[str]) -> None:
+    chosen = st.session_state[TABLE]["selection"]["rows"]
+    if chosen and chosen[0] < len(ids):
+        st.session_state[PICK] = ids[chosen[0]]
+
+
+def _picked(rows: list[RunRow], queue: RunQueue, store: RunStore) -> None:
+    by_id = {row.id: row for row in rows}
+    # The table is a canvas, which a keyboard hardly reaches; this box does the same.
+    st.selectbox("Picked run", list(by_id), key=PICK, format_func=lambda id: _option(by_id.get(id)))
+    row = by_id[st.session_state[PICK]]
+    label, color = run_text.STATES[row.state]
+    st.markdown(f":{color}-badge[{label}] {run_text.settings_text(row.config, row.preset)}")
+    reason = _why_not(row, queue, state.owner_hash())
+    with st.container(horizontal=True):
+        if st.button("Open", key="runs_open", type="primary"):
+            _open(row.id)
+        with st.popover("Rename", disabled=reason is not None, help=reason):
+            _rename(row, store)
+        with st.popover("Delete", disabled=reason is not None, help=reason):
+            _delete(row, store)
+    st.caption(reason or "Rename and delete change the run for everybody who uses this lab.")
+
+
+def _open(run_id: str) -> None:
+    try:
+        state.open_run(run_id)
+    except RunError as error:
+        st.error(run_text.plain(str(error)))
+    else:
+        st.switch_page(TRAIN_PAGE)
+
+
+def _option(row: RunRow | None) -> str:
+    if row is None:
+        return ""
+    started = [run_text.when_text(row.started)] if row.started else []
+    return " · ".join([row.name, row.state_text, *started])
+
+
+def _why_not(row: RunRow, queue: RunQueue, owner: str | None) -> str | None:
+    """Why this browser cannot rename or delete the run now; None if it can."""
+    if not queue.may_change(row.id, owner):
+        return "Only the browser that started this run can rename or delete it."
+    if row.state in LIVE:
+        return "A run can be renamed and deleted when it has ended. Open it to stop it."
+    return None
+
+
+def _rename(row: RunRow, store: RunStore) -> None:
+    name = st.text_input("New name", row.name, key=f"runs_name_{row.id}", max_chars=MAX_NAME)
+    if st.button("Save name", key=f"runs_rename_{row.id}"):
+        _do(lambda: store.rename(row.id, name))
+
+
+def _delete(row: RunRow, store: RunStore) -> None:
+    st.markdown("Delete this run with its history and weights? It cannot be brought back.")
+    if st.button("Yes, delete it", key=f"runs_delete_{row.id}"):
+        _do(lambda: store.delete(row.id))
+
+
+def _do(change) -> None:
+    try:
+        change()
+    except (RunError, OSError) as error:
+        st.error(run_text.plain(str(error)))
+    else:
+        st.rerun()
+
+
+def _bad_folders(bad: list[BadRun]) -> None:
+    with st.expander(f"Folders that cannot be read ({len(bad)})"):
+        for folder in bad:
+            st.text(f"{folder.folder}\n{folder.reason}")
