@@ -1,0 +1,177 @@
+"""Networks A and B, each described once as rows of data, and the modules made from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mnist_lab.config import RunConfig
+from mnist_lab.nn.dropout import Dropout
+from mnist_lab.nn.norms import make_norm
+
+IMAGE_SHAPE = (1, 28, 28)
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A convolution without bias, and what follows it: a ReLU, then norm and dropout as the config says."""
+
+    channels: int
+    kernel: int = 3
+    padding: int = 0
+    relu: bool = True
+    norm: bool = True
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pooling whose stride is its size; what is left over at the edge is dropped."""
+
+    kind: str  # "max" | "average"
+    size: int
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A network from image to logits: nothing about it is written anywhere else. `source` says where it is from."""
+
+    title: str
+    source: str
+    rows: tuple[Conv | Pool, ...]
+
+
+LOGITS = dict(channels=10, relu=False, norm=False)
+NETWORKS: dict[str, NetworkSpec] = {
+    "a": NetworkSpec("Network A", "Ashish Jain and Rahul Jain, EVA assignment 6", (
+        Conv(10, padding=1), Conv(10), Pool("max", 2),
+        Conv(11, padding=1), Conv(11), Pool("max", 2),
+        Conv(12, padding=1), Conv(12),
+        Conv(**LOGITS),
+    )),
+    "b": NetworkSpec("Network B", "gmshashank, EVA session 3", (
+        Conv(16), Conv(16), Conv(16, kernel=1, norm=False), Pool("max", 2),
+        Conv(16), Conv(16), Conv(10), Conv(10, padding=1), Pool("average", 6),
+        Conv(**LOGITS, kernel=1),
+    )),
+}
+
+
+def build_network(config: RunConfig) -> nn.Sequential:
+    """The network of `config`, in training mode on the CPU: images [N, 1, 28, 28] -> logits [N, 10].
+
+    Initial weights are PyTorch's own (as after `torch.manual_seed(config.seed)`), from a generator of their own:
+    one seed gives the same convolutions whatever the norm and the dropout, and no other random state is touched.
+    """
+    network = nn.Sequential()
+    for name, module in _modules(config):
+        network.add_module(name, module)
+    generator = torch.Generator().manual_seed(config.seed)
+    for module in network:
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_uniform_(module.weight, a=math.sqrt(5), generator=generator)
+    return network
+
+
+def _modules(config: RunConfig) -> Iterator[tuple[str, nn.Module]]:
+    channels, convs, pools = IMAGE_SHAPE[0], 0, 0
+    for row in NETWORKS[config.network].rows:
+        if isinstance(row, Pool):
+            pools += 1
+            yield f"pool{pools}", {"max": nn.MaxPool2d, "average": nn.AvgPool2d}[row.kind](row.size)
+            continue
+        convs += 1
+        yield f"conv{convs}" if row.relu else "logits", nn.utils.skip_init(
+            nn.Conv2d, channels, row.channels, row.kernel, padding=row.padding, bias=False
+        )
+        channels = row.channels
+        yield from _after_conv(config, row, convs)
+    yield "flatten", nn.Flatten()
+
+
+def _after_conv(config: RunConfig, row: Conv, number: int) -> Iterator[tuple[str, nn.Module]]:
+    """ReLU, norm, dropout: in this order, as both sources have it. Dropout layers are numbered by their convolution."""
+    if row.relu:
+        yield f"relu{number}", nn.ReLU(inplace=True)  # a convolution does not need its own output to be differentiated
+    if row.norm and (norm := make_norm(config, row.channels)) is not None:
+        yield f"norm{number}", norm
+    if row.norm and config.dropout > 0:
+        yield f"dropout{number}", Dropout(config.dropout, layer=number)
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer as the table in the app shows it. `output` is like "16 x 24 x 24" (channels, height, width)."""
+
+    name: str
+    text: str
+    output: str
+    parameters: int
+    trainable: int
+
+
+def layer_table(module: nn.Module) -> list[LayerRow]:
+    """What `module` is made of, in the order it runs, found by sending one empty image through it.
+
+    The module keeps its mode and is not changed otherwise.
+    """
+    rows: list[LayerRow] = []
+    leaves = [(name, leaf) for name, leaf in module.named_modules() if not list(leaf.children())]
+    hooks = [
+        leaf.register_forward_hook(lambda leaf, _inputs, output, name=name: rows.append(_row(name, leaf, output)))
+        for name, leaf in leaves
+    ]
+    was_training = module.training
+    try:
+        with torch.no_grad():
+            module.eval()(torch.zeros(1, *IMAGE_SHAPE, device=next(module.parameters()).device))
+    finally:
+        module.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return rows
+
+
+def count_parameters(module: nn.Module) -> tuple[int, int]:
+    """How many numbers `module` has as parameters, and how many of them are trained (a frozen gamma is not)."""
+    sizes = [(p.numel(), p.requires_grad) for p in module.parameters()]
+    return sum(size for size, _ in sizes), sum(size for size, trained in sizes if trained)
+
+
+def _row(name: str, leaf: nn.Module, output: Tensor) -> LayerRow:
+    shape = " x ".join(str(size) for size in output.shape[1:])
+    return LayerRow(name, _text(leaf), shape, *count_parameters(leaf))
+
+
+def _text(leaf: nn.Module) -> str:
+    match leaf:
+        case nn.Conv2d():
+            padding = f", padding {leaf.padding[0]}" if leaf.padding[0] else ""
+            return f"conv {_square(leaf.kernel_size)}, {leaf.in_channels} -> {leaf.out_channels}{padding}"
+        case nn.MaxPool2d():
+            return f"max pool {_square(leaf.kernel_size)}"
+        case nn.AvgPool2d():
+            return f"average pool {_square(leaf.kernel_size)}"
+        case nn.BatchNorm2d():
+            return _batch_norm_text(leaf)
+        case nn.GroupNorm():
+            return f"group norm, {leaf.num_groups} groups" if leaf.num_groups > 1 else "layer norm (one group)"
+        case nn.ReLU():
+            return "ReLU"
+        case Dropout():
+            return f"dropout {leaf.p:g}"
+    return type(leaf).__name__.lower()
+
+
+def _batch_norm_text(norm: nn.BatchNorm2d) -> str:
+    splits = getattr(norm, "num_splits", None)
+    text = "batch norm" if splits is None else f"ghost batch norm, {splits} splits"
+    return text if norm.weight.requires_grad else f"{text}, gamma frozen"
+
+
+def _square(size: int | tuple[int, int]) -> str:
+    height, width = size if isinstance(size, tuple) else (size, size)
+    return f"{height}x{width}"
