@@ -170,7 +170,7 @@ class RunQueue:
             del self._kept[next(iter(self._kept))]
 
     def _start_next(self) -> None:
-        while self._waiting and len(self._running) < self.workers and not self._closed:
+        while self._waiting and len(self._running) < self.workers:
             job = self._waiting.pop(0)
             self._running[job.id] = job
             job.start()

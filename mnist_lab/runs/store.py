@@ -108,7 +108,7 @@ class RunStore:
 
         Its own may; anyone may if it was made on the command line; nobody may if it cannot be read.
         """
-        entry = self._entry(id) if _ID.fullmatch(id) else None
+        entry = self._entry(id)
         return isinstance(entry, RunSummary) and may_change(entry.owner_hash, owner_hash)
 
     def _folders(self) -> Iterator[Path]:

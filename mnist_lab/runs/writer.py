@@ -113,18 +113,24 @@ class RunWriter:
         self._save(**values, versions=_versions())
 
     def epoch(self, event: Epoch) -> None:
-        """Append a line to the history. Raises `RunError` for an epoch out of turn."""
-        line = asdict(event)
-        if event.epoch != len(self.record.history) + 1:
-            raise RunError(f"Epoch {event.epoch} cannot follow epoch {len(self.record.history)} in {HISTORY}.")
+        """Append a line to the history, unless a checkpoint brought it. Raises `RunError` for an epoch out of turn."""
+        if event.epoch > len(self.record.history):
+            self._append(asdict(event))
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Replace the last checkpoint by this one, after the lines of the history that it relies on."""
+        for line in checkpoint.history[len(self.record.history):]:
+            self._append(line)
+        metadata = {"epoch": str(checkpoint.epoch), "seconds": repr(checkpoint.seconds)}
+        write_atomically(self.record.folder / CHECKPOINT, _tensor_bytes(checkpoint.tensors, metadata))
+
+    def _append(self, line: dict[str, Any]) -> None:
+        done = len(self.record.history)
+        if line["epoch"] != done + 1:
+            raise RunError(f"Epoch {line['epoch']} cannot follow epoch {done} in {HISTORY}.")
         with (self.record.folder / HISTORY).open("a", encoding="utf-8", newline="\n") as file:
             file.write(_line(line))
         self.record.history.append(line)
-
-    def checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Replace the last checkpoint by this one. Call it after `epoch`, whose line it relies on."""
-        metadata = {"epoch": str(checkpoint.epoch), "seconds": repr(checkpoint.seconds)}
-        write_atomically(self.record.folder / CHECKPOINT, _tensor_bytes(checkpoint.tensors, metadata))
 
     def finish(self, trained: TrainedRun) -> None:
         """Keep what was trained, "finished" or "stopped" as it says, and end the run."""
