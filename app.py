@@ -1,0 +1,18 @@
+"""MNIST Lab. Run it with: streamlit run app.py"""
+
+import streamlit as st
+
+from mnist_lab.ui import cache, state, token
+
+st.set_page_config(page_title="MNIST Lab", page_icon="🔬", layout="wide", initial_sidebar_state="auto")
+page = st.navigation(
+    [
+        st.Page("mnist_lab/ui/views/train.py", title="Train", icon="🏋️", default=True),
+        st.Page("mnist_lab/ui/views/runs.py", title="Runs", icon="🗂️"),
+    ]
+)
+shown = token.browser_token() is not None  # the browser answers once the first page is on its screen
+state.enter(page.title)
+page.run()
+if shown:
+    cache.warm_up()

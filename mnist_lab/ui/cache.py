@@ -1,0 +1,82 @@
+"""What the process has one of, whoever asks: the store of runs, the queue, and torch, warmed up."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import threading
+
+import streamlit as st
+
+from mnist_lab.config import RunConfig
+from mnist_lab.runs.job import explain
+from mnist_lab.runs.queue import RunQueue
+from mnist_lab.runs.store import RunStore
+
+EXIT_SECONDS = 5.0  # a thread inside `import torch` while the interpreter is taken down aborts the process
+
+_warm_up_lock = threading.Lock()
+_warm_up_thread: threading.Thread | None = None
+_ready = threading.Event()
+_problem: list[str] = []
+
+
+@st.cache_resource(show_spinner=False)
+def store() -> RunStore:
+    """The runs on disk."""
+    return RunStore()
+
+
+@st.cache_resource(show_spinner=False, on_release=RunQueue.shutdown)
+def queue() -> RunQueue:
+    """The queue that every session's runs go through; clearing the cache stops its runs and keeps their records.
+
+    Raises `RunError` when MNIST_LAB_WORKERS cannot be used.
+    """
+    return RunQueue(store())
+
+
+def warm_up() -> None:
+    """Load torch and the training code in the background, once per process. Returns at once."""
+    global _warm_up_thread
+    with _warm_up_lock:
+        if _warm_up_thread is None:
+            _warm_up_thread = threading.Thread(target=_warm_up, name="warm-up", daemon=True)
+            atexit.register(_warm_up_thread.join, EXIT_SECONDS)
+            _warm_up_thread.start()
+
+
+def engine_ready() -> bool:
+    """Whether torch is loaded, so that using it costs no waiting."""
+    return _ready.is_set()
+
+
+def engine_problem() -> str | None:
+    """Why torch could not be loaded, for the page to say; None while all is well."""
+    return _problem[0] if _problem else None
+
+
+def _warm_up() -> None:
+    try:
+        _one_step()
+    except Exception as error:
+        _problem.append(explain(error))
+        raise
+    # What is loaded now stays until the end: without it, collections are short and training is not held up.
+    gc.collect()
+    gc.freeze()
+    _ready.set()
+
+
+def _one_step() -> None:
+    """Import what a run needs and take one optimizer step: the first one is slow."""
+    import torch
+
+    import mnist_lab.training  # noqa: F401
+    from mnist_lab.nn.networks import IMAGE_SHAPE, build_network
+
+    network = build_network(RunConfig(dropout=0.1))
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    images, labels = torch.zeros(16, *IMAGE_SHAPE), torch.zeros(16, dtype=torch.long)
+    torch.nn.functional.cross_entropy(network(images), labels).backward()
+    optimizer.step()

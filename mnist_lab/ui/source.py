@@ -1,0 +1,79 @@
+"""Where the images come from, said on the page, and the button that fetches them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from mnist_lab.config import ALL
+from mnist_lab.data.download import DOWNLOAD_SIZE, download_mnist
+from mnist_lab.data.files import DataError, data_status
+from mnist_lab.ui import cache, state
+
+MEGABYTE = 1e6
+
+
+def show_source() -> dict[str, Any]:
+    """Say which images a run would use, and return `data_status()`. Always one container, whatever is in it."""
+    status = data_status()
+    with st.container(key="source"):
+        if status["complete"]:
+            st.caption(
+                f"Data: MNIST, {status['train']:,} training and {status['test']:,} test images, checksums verified "
+                f"(in {state.plain(status['location'])})."
+            )
+        else:
+            _show_sample(status)
+    return status
+
+
+def too_many_images(status: dict[str, Any]) -> dict[str, str]:
+    """A problem if the settings ask for more images than there will be; `status` is `data_status()`.
+
+    While a download may still succeed, nobody knows, and nothing is said.
+    """
+    values = state.values()
+    wanted = values["train_images"]
+    if wanted == ALL or not cache.engine_ready() or _may_download(status):
+        return {}
+    from mnist_lab.data.regime import max_train_images
+
+    most = max_train_images(status["train"], values["validation"])
+    if wanted <= most:
+        return {}
+    what = "The full set" if status["complete"] else "The bundled sample"
+    aside = " beside the validation set" if values["validation"] else ""
+    return {"train_images": f"{what} has {most:,} training images{aside}. Choose at most {most:,}, or all."}
+
+
+def _may_download(status: dict[str, Any]) -> bool:
+    return not status["complete"] and status["can_download"] and state.download_problem() is None
+
+
+def _show_sample(status: dict[str, Any]) -> None:
+    problem = state.download_problem()
+    if _may_download(status):
+        consequence = (
+            "A run downloads it first; with no network it uses the sample of 5,000 digits that comes with the lab, "
+            "and figures on that are not comparable with others."
+        )
+    else:
+        consequence = (
+            f"Runs use the bundled sample: {status['train']:,} training and {status['test']:,} test images. Figures "
+            "on it are not comparable with figures on the full set."
+        )
+    st.warning(f"{state.plain(problem or status['note'])} {consequence}", icon="⚠️")
+    if status["can_download"] and st.button(f"Download MNIST ({DOWNLOAD_SIZE / MEGABYTE:.0f} MB)", key="download"):
+        _download()
+
+
+def _download() -> None:
+    """Fetch the files while this page shows how far it is; leaving the page ends the download."""
+    bar = st.progress(0.0, "Starting the download")
+    try:
+        download_mnist(progress=lambda message, fraction: bar.progress(min(fraction, 1.0), message))
+        state.set_download_problem(None)
+    except DataError as error:
+        state.set_download_problem(str(error))
+    st.rerun()

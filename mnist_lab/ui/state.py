@@ -1,0 +1,284 @@
+"""The only owner of session state and query parameters: the settings on the page and the run it shows.
+
+Widgets are drawn from here and report their changes to here; their own state dies with their page. The URL says the
+same: it is read when the browser brings another one (a link, Back), and written after every change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from mnist_lab.config import KNOBS, ConfigError, RunConfig, check
+from mnist_lab.config_forms import from_query, parse_value, to_query
+from mnist_lab.presets import DEFAULT_PRESET, PRESETS, preset_of
+from mnist_lab.runs.record import RunError
+from mnist_lab.ui import cache, token
+
+TRAIN = "Train"
+RUN = "run"  # query parameter: the id of the run on the page
+MAX_LENGTH = 40  # of a value in the URL: no setting needs more, and more would not be readable in a message
+_KEY = "mnist_lab"
+
+
+@dataclass
+class _Widget:
+    """A widget as it was last drawn: the value it was born with, and the one it shows."""
+
+    key: str
+    default: Any
+    latest: Any
+    options: tuple[Any, ...]
+
+
+@dataclass
+class _State:
+    """One session's own state. `values` may contradict one another; `good` are the last settings that did not."""
+
+    good: RunConfig = PRESETS[DEFAULT_PRESET].config
+    values: dict[str, Any] = field(default_factory=lambda: PRESETS[DEFAULT_PRESET].config.to_dict())
+    rejected: dict[str, tuple[str, str]] = field(default_factory=dict)
+    base: str | None = DEFAULT_PRESET
+    run_id: str | None = None
+    notices: list[str] = field(default_factory=list)
+    download_problem: str | None = None
+    page: str | None = None
+    query: dict[str, str] = field(default_factory=dict)
+    changed: bool = False
+    widgets: dict[str, _Widget] = field(default_factory=dict)
+    drawn: int = 0
+
+
+def enter(page: str) -> None:
+    """Bring the state and the URL together. Call it once in a script run, before the page `page` is drawn."""
+    state = _state()
+    arrived, state.page = state.page != page, page
+    changed, state.changed = state.changed, False
+    if page != TRAIN:
+        return
+    query = st.query_params.to_dict()
+    # A change made by a widget in this very run wins: the browser may not have seen our last URL yet.
+    if changed or (arrived and state.query and not query):  # page links drop the parameters
+        _write_url(state)
+    elif query != state.query:
+        _read_url(state, query)
+
+
+def values() -> dict[str, Any]:
+    """Every knob by name as it is set on the page; not necessarily possible together."""
+    return dict(_state().values)
+
+
+def rejected() -> dict[str, tuple[str, str]]:
+    """Typed texts that are no value of their knob: name -> (text, what is wrong with it)."""
+    return dict(_state().rejected)
+
+
+def problems() -> dict[str, str]:
+    """What is wrong with the settings on the page: knob name -> a sentence. Empty when they can be trained."""
+    state = _state()
+    return check(state.values) | {name: problem for name, (_, problem) in state.rejected.items()}
+
+
+def current_config() -> RunConfig | None:
+    """The settings on the page; None while they cannot be trained (see `problems`)."""
+    return None if problems() else RunConfig(**_state().values)
+
+
+def last_good_config() -> RunConfig:
+    """The latest settings on the page that could be trained: the current ones, unless there are `problems`."""
+    return _state().good
+
+
+def base_preset() -> str | None:
+    """The preset that the settings on the page were last equal to; None if they came from a link or a run."""
+    return _state().base
+
+
+def set_config(config: RunConfig) -> None:
+    """Set every control."""
+    state = _state()
+    state.base = preset_of(config)
+    _set(state, config.to_dict())
+
+
+def set_values(**changes: Any) -> None:
+    """Set some controls. Each value must be allowed by itself; what they make together is checked by `problems`."""
+    state = _state()
+    _set(state, state.values | changes, keep={n: r for n, r in state.rejected.items() if n not in changes})
+
+
+def reject(name: str, text: str, problem: str) -> None:
+    """Remember a typed text that is no value: it stays in its field, explained, until it is mended."""
+    state = _state()
+    state.rejected[name] = (text, problem)
+    state.changed = True
+
+
+def current_run_id() -> str | None:
+    """The run that the Train page shows; there may be no such run any more."""
+    return _state().run_id
+
+
+def current_run_config() -> RunConfig | None:
+    """What the run that the Train page shows was started with; None if there is none or it cannot be read."""
+    id = current_run_id()
+    try:
+        return _config_of(id) if id else None
+    except RunError:
+        return None
+
+
+def open_run(id: str) -> None:
+    """Show a run on the Train page, with its settings in the controls. Raises `RunError` if it cannot be read."""
+    set_config(_config_of(id))
+    _state().run_id = id
+
+
+def close_run() -> None:
+    """Show no run."""
+    state = _state()
+    state.run_id, state.changed = None, True
+
+
+def start_run(config: RunConfig) -> str:
+    """Put a run in line, show it and its settings, and return its id. Raises `RunError` if that is not possible."""
+    owner = owner_hash()
+    if owner is None:
+        raise RunError("The browser has not answered yet. Try again in a second.")
+    job = cache.queue().submit(config, owner=owner)
+    set_config(config)
+    state = _state()
+    state.run_id = job.id
+    _write_url(state)
+    return state.run_id
+
+
+def owner_hash() -> str | None:
+    """The hash of this browser's token; None until the browser has sent it."""
+    known = token.known_token()
+    return token.owner_hash(known) if known else None
+
+
+def notices() -> list[str]:
+    """Sentences that the page owes its reader: parts of the URL that were ignored, a start that failed."""
+    return list(_state().notices)
+
+
+def notify(text: str) -> None:
+    """Say something on the page until the settings change."""
+    _state().notices.append(text)
+
+
+def download_problem() -> str | None:
+    """Why the download that this session asked for failed; None if it did not."""
+    return _state().download_problem
+
+
+def set_download_problem(text: str | None) -> None:
+    """Remember how the download went."""
+    _state().download_problem = text
+
+
+def widget(name: str, value: Any, options: Sequence[Any] = ()) -> tuple[str, Any]:
+    """Key and default value for a widget that shows `value`, now or after the user moved it there.
+
+    The default of a key never changes, and values are never written into the widget's own state: a browser that
+    gets two drawings at once, as when the app starts, skips the first and with it such a write, and would send the
+    default back as if the user had chosen it. A value from elsewhere, or other `options`, makes a new widget.
+    """
+    state = _state()
+    known = state.widgets.get(name)
+    if known and (known.latest, known.options) == (value, tuple(options)) and known.key in st.session_state:
+        return known.key, known.default
+    state.drawn += 1
+    key = f"{name}:{state.drawn}"
+    state.widgets[name] = _Widget(key, value, value, tuple(options))
+    return key, value
+
+
+def widget_value(name: str, key: str) -> Any:
+    """What the user chose, for the callback of the widget `name` that was drawn with `key`."""
+    value = st.session_state[key]
+    known = _state().widgets[name]
+    if known.key == key:
+        known.latest = value
+    return value
+
+
+def typed(name: str) -> Any:
+    """What was last chosen or typed in the widget `name`; None before it was drawn."""
+    known = _state().widgets.get(name)
+    return known.latest if known else None
+
+
+def plain(text: str) -> str:
+    """`text` as Markdown that shows it literally: it may come from a link that somebody else made."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:])", r"\\\1", text)
+
+
+def _state() -> _State:
+    if _KEY not in st.session_state:
+        st.session_state[_KEY] = _State()
+    return st.session_state[_KEY]
+
+
+def _set(state: _State, new: dict[str, Any], keep: dict[str, tuple[str, str]] | None = None) -> None:
+    state.values, state.rejected, state.notices, state.changed = new, keep or {}, [], True
+    if not check(new):
+        state.good = RunConfig(**new)
+        state.base = preset_of(state.good) or state.base
+
+
+def _write_url(state: _State) -> None:
+    """One call, so that there is one entry in the browser's history."""
+    # A URL without any setting means the default preset, so even the plain defaults name one.
+    query = to_query(state.good) or {"network": state.good.network}
+    if state.run_id:
+        query[RUN] = state.run_id
+    if query != st.query_params.to_dict():
+        st.query_params.from_dict(query)
+    state.query = query
+
+
+def _read_url(state: _State, query: dict[str, str]) -> None:
+    run_id = query.get(RUN) or None
+    base, ignored = None, []
+    if run_id and not query.keys() & KNOBS.keys():
+        try:
+            base = _config_of(run_id)
+        except RunError as error:
+            ignored.append(str(error))
+    settings = {name: text for name, text in query.items() if name != RUN}
+    for name in [name for name, text in settings.items() if name not in KNOBS or len(text) > MAX_LENGTH]:
+        ignored.append(_why_not(name, settings.pop(name)))
+    config, more = from_query(settings)
+    ignored += more
+    if not settings or (more and config == RunConfig()):  # nothing in the URL, or nothing of use
+        config = base or PRESETS[DEFAULT_PRESET].config
+    set_config(config)
+    state.run_id, state.query, state.notices, state.changed = run_id, query, [_from_url(ignored)] * bool(ignored), False
+
+
+def _why_not(name: str, text: str) -> str:
+    if name in KNOBS:
+        return f"{KNOBS[name].label} cannot be {len(text):,} characters long."
+    try:
+        parse_value(name[:MAX_LENGTH], text)
+    except ConfigError as error:
+        return str(error)
+    return f"There is no setting {name[:MAX_LENGTH]!r}."
+
+
+def _from_url(ignored: list[str]) -> str:
+    what = "A part of the address was" if len(ignored) == 1 else f"{len(ignored)} parts of the address were"
+    return f"{what} ignored. {' '.join(ignored)}"
+
+
+def _config_of(id: str) -> RunConfig:
+    job = cache.queue().job(id)
+    return job.config if job else cache.store().load(id).config

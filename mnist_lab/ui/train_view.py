@@ -1,0 +1,118 @@
+"""The Train page: choose settings, press Start, watch the network learn."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mnist_lab.config import KNOBS
+from mnist_lab.config_forms import differences
+from mnist_lab.runs.record import RunError
+from mnist_lab.ui import cache, controls, source, state
+from mnist_lab.ui.widgets import caption
+
+LOADING_SECONDS = 0.5
+
+
+def render_train() -> None:
+    """Draw the page from top to bottom; the preset box comes first, whatever takes long comes after it."""
+    st.title("Train a small network, live")
+    st.markdown(
+        "A network with fewer than 10,000 parameters learns to read handwritten digits. Choose a preset or change "
+        "single settings in the side bar (behind **»** on a phone), then press **Start**."
+    )
+    controls.show_preset()
+    start, notes = st.container(), st.container()
+    status = source.show_source()
+    problems = state.problems() | source.too_many_images(status)
+    with st.sidebar:
+        controls.show_controls(problems)
+    with start:
+        _show_start(problems)
+    with notes:
+        _show_notes()
+    controls.show_layers(state.last_good_config())
+    _show_run()
+    if not cache.engine_ready():
+        _wait_for_engine()
+
+
+def _show_start(problems: dict[str, str]) -> None:
+    reason = _why_no_start(problems)
+    with st.container(horizontal=True, vertical_alignment="center", key="start_row"):
+        st.button("Start", type="primary", key="start", icon="▶️", disabled=reason is not None, on_click=_start)
+        st.caption(state.plain(reason or controls.settings_caption()))
+
+
+def _why_no_start(problems: dict[str, str]) -> str | None:
+    if cache.engine_problem():
+        return cache.engine_problem()
+    if problems:
+        return " ".join(["Start is off until this is mended.", *problems.values()])
+    if state.owner_hash() is None:
+        return "One moment: waiting for the browser."
+    run_id = state.current_run_id()
+    job = cache.queue().job(run_id) if run_id else None
+    if job and job.state in ("queued", "running") and not job.stopping and job.config == state.current_config():
+        return "A run with exactly these settings is under way. Change a setting (the seed, for one) to start another."
+    return None
+
+
+def _start() -> None:
+    config = state.current_config()
+    if config is None or _why_no_start({}):  # the second click of a double click
+        return
+    try:
+        state.start_run(config)
+    except RunError as error:
+        state.notify(str(error))
+
+
+def _show_notes() -> None:
+    for text in state.notices():
+        st.warning(state.plain(text), icon="⚠️")
+
+
+def _show_run() -> None:
+    from mnist_lab.ui.run_view import render_run  # with Altair, which takes as long to import as the rest of the page
+
+    run_id = state.current_run_id()
+    with st.container(key="run"):
+        if run_id is None:
+            _show_nothing_yet()
+            return
+        _show_changes()
+        render_run(run_id, queue=cache.queue(), store=cache.store(), owner_hash=state.owner_hash())
+
+
+def _show_nothing_yet() -> None:
+    st.info(
+        "Nothing trained yet. Here you will see the network learn: its loss and accuracy after every epoch (once "
+        "through all training images), how fast it goes and how large its weights are, with a line under each chart "
+        "that says what it shows. When it ends: the result, a table and files to download.",
+        icon="📈",
+    )
+
+
+def _show_changes() -> None:
+    """Tell when the controls do not say what the run below was trained with. Always one container."""
+    with st.container(key="changes"):
+        shown, current = state.current_run_config(), state.current_config()
+        changes = differences(shown, current) if shown and current else {}
+        if changes:
+            listed = ", ".join(
+                f"{KNOBS[name].label.lower()} {caption(name, old)} → {caption(name, new)}"
+                for name, (old, new) in changes.items()
+            )
+            st.caption(state.plain(f"The settings were changed since the run below was started: {listed}."))
+
+
+def _wait_for_engine() -> None:
+    """Draw the page anew once PyTorch is loaded, or cannot be."""
+
+    @st.fragment(run_every=LOADING_SECONDS)
+    def look() -> None:
+        if cache.engine_ready() or cache.engine_problem():
+            st.rerun()
+
+    if not cache.engine_problem():
+        look()

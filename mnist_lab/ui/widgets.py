@@ -1,0 +1,163 @@
+"""One widget for each kind of knob: what the knob says of itself decides which. All report to `state`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from mnist_lab.config import ALL, KNOBS, TYPES, ConfigError, matters, problem
+from mnist_lab.config_forms import parse_value, short_value, to_text
+from mnist_lab.ui import state
+
+OFF = "off"
+FEW = 2  # choices that fit beside each other
+STEPS = 100  # a slider's, at most
+PERCENT = 100
+DIGITS = 6  # of a slider's value
+
+
+def show_knob(name: str, problems: dict[str, str]) -> None:
+    """The control of one knob, its help, and what is wrong with it. Nothing while the knob changes nothing."""
+    if not matters(name, state.values()):
+        return
+    knob = KNOBS[name]
+    if knob.choices is not None:
+        _choice(name)
+    elif TYPES[name] is bool:
+        _check_box(name)
+    elif knob.suggestions:
+        _log_scale(name)
+    elif TYPES[name] is int:
+        _number(name)
+    else:
+        _slider(name)
+    if name in problems:
+        st.error(state.plain(problems[name]))
+
+
+def exact_name(name: str) -> str:
+    """The name, for `state.widget`, of the field for an exact value that stands beside a knob's slider."""
+    return f"{name}_exact"
+
+
+def caption(name: str, value: Any) -> str:
+    """A value as the page shows it: "off" for a knob at 0 that has suggestions, "all" images."""
+    if value == ALL:
+        return ALL
+    return OFF if value == 0 and KNOBS[name].suggestions else short_value(name, value).removesuffix(" images")
+
+
+def parse_exact(name: str, text: str) -> Any:
+    """The value typed for a knob with suggestions: 1e-4, 0.0001, off, all. Raises `ConfigError`."""
+    text = text.strip()
+    if KNOBS[name].low == 0 and text.lower() in (OFF, ""):
+        return TYPES[name](0)
+    if TYPES[name] is not float:
+        text = text.replace(",", "")  # as the captions write thousands
+    value = parse_value(name, text)
+    if wrong := problem(name, value):
+        raise ConfigError({name: wrong})
+    return value
+
+
+def _choice(name: str) -> None:
+    knob = KNOBS[name]
+    options = list(knob.choices)
+    key, default = state.widget(name, state.values()[name])
+    details = dict(
+        options=options, index=options.index(default), format_func=knob.choices.get, key=key, help=knob.help,
+        on_change=_take, args=(name, key),
+    )
+    if len(options) <= FEW:
+        st.radio(knob.label, horizontal=True, **details)
+    else:
+        st.selectbox(knob.label, **details)
+
+
+def _check_box(name: str) -> None:
+    key, default = state.widget(name, state.values()[name])
+    st.checkbox(KNOBS[name].label, default, key=key, help=KNOBS[name].help, on_change=_take, args=(name, key))
+
+
+def _number(name: str) -> None:
+    knob = KNOBS[name]
+    key, default = state.widget(name, state.values()[name])
+    st.number_input(
+        knob.label, int(knob.low), int(knob.high), default, step=1, key=key, help=knob.help, on_change=_take,
+        args=(name, key),
+    )
+
+
+def _slider(name: str) -> None:
+    knob, factor = KNOBS[name], _factor(name)
+    low, high = knob.low * factor, knob.high * factor
+    step = 1.0 if high - low > STEPS / 10 else 0.01
+    unit = " %%" if factor == PERCENT else {"degrees": "°"}.get(knob.unit, "")
+    key, default = state.widget(name, round(state.values()[name] * factor, DIGITS))
+    st.slider(
+        knob.label, low, high, default, step, format=("%g" if step == 1.0 else "%.2f") + unit, key=key,
+        help=knob.help, on_change=_take_slider, args=(name, key),
+    )
+
+
+def _log_scale(name: str) -> None:
+    knob, value = KNOBS[name], state.values()[name]
+    options = _options(name, value)
+    key, default = state.widget(name, value, options)
+    slider, field = st.columns([5, 2], vertical_alignment="bottom")
+    slider.select_slider(
+        knob.label, options, default, format_func=lambda option: caption(name, option), key=key, help=knob.help,
+        on_change=_take, args=(name, key),
+    )
+    exact = exact_name(name)
+    key, default = state.widget(exact, _exact_text(name, value))
+    field.text_input(
+        f"{knob.label}: exact value", default, key=key, label_visibility="collapsed", on_change=_take_exact,
+        args=(name, key),
+    )
+
+
+def _options(name: str, value: Any) -> list[Any]:
+    """What the slider offers: off or all where there is such a thing, the suggestions, and the value itself."""
+    knob = KNOBS[name]
+    numbers = {*knob.suggestions, *({value} - {ALL}), *([TYPES[name](0)] if knob.low == 0 else [])}
+    return [*sorted(numbers), ALL] if problem(name, ALL) is None else sorted(numbers)
+
+
+def _exact_text(name: str, value: Any) -> str:
+    """What the field says: what was typed, while it means the value or is no value; else the value in short."""
+    if name in state.rejected():
+        return state.rejected()[name][0]
+    short = caption(name, value)
+    candidates = [state.typed(exact_name(name)), short]
+    return next((text for text in candidates if text is not None and _means(name, text) == value), to_text(value))
+
+
+def _means(name: str, text: str) -> Any:
+    try:
+        return parse_exact(name, text)
+    except ConfigError:
+        return None
+
+
+def _factor(name: str) -> int:
+    """100 for a share, which is shown in per cent."""
+    return PERCENT if short_value(name, KNOBS[name].high).endswith("%") else 1
+
+
+def _take(name: str, key: str) -> None:
+    state.set_values(**{name: state.widget_value(name, key)})
+
+
+def _take_slider(name: str, key: str) -> None:
+    # Rounded: a slider's hundredths are sums of binary fractions.
+    state.set_values(**{name: round(state.widget_value(name, key) / _factor(name), DIGITS)})
+
+
+def _take_exact(name: str, key: str) -> None:
+    text = state.widget_value(exact_name(name), key)
+    try:
+        state.set_values(**{name: parse_exact(name, text)})
+    except ConfigError as error:
+        state.reject(name, text, str(error))
