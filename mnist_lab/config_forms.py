@@ -63,7 +63,8 @@ def to_query(config: RunConfig) -> dict[str, str]:
 def from_query(query: Mapping[str, str], base: RunConfig | None = None) -> tuple[RunConfig, list[str]]:
     """The config in a URL and a sentence for each part of it that had to be ignored.
 
-    Settings that are each allowed and contradict one another are ignored together. Parameters that are no knobs (the page's own) are left alone. `base` supplies what the URL does not name.
+    Settings that are each allowed and contradict one another are ignored together. Parameters that are no knobs
+    (the page's own) are left alone. `base` supplies what the URL does not name.
     """
     start = (base or RunConfig()).to_dict()
     values, ignored = dict(start), []

@@ -96,10 +96,12 @@ def _after_conv(config: RunConfig, row: Conv, number: int) -> Iterator[tuple[str
     """ReLU, norm, dropout: in this order, as both sources have it. Dropout layers are numbered by their convolution."""
     if row.relu:
         yield f"relu{number}", nn.ReLU(inplace=True)  # a convolution does not need its own output to be differentiated
-    if row.norm and (norm := make_norm(config, row.channels)) is not None:
+    norm = make_norm(config, row.channels) if row.norm else None
+    if norm is not None:
         yield f"norm{number}", norm
     if row.norm and config.dropout > 0:
-        yield f"dropout{number}", Dropout(config.dropout, layer=number)
+        # A norm does not need its own output to be differentiated; a ReLU does.
+        yield f"dropout{number}", Dropout(config.dropout, layer=number, inplace=norm is not None)
 
 
 @dataclass(frozen=True)

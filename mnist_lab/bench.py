@@ -1,0 +1,157 @@
+"""`python -m mnist_lab bench`: ratios against the peer loops, measured side by side in one process."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mnist_lab.config import RunConfig
+from mnist_lab.data.mnist import DataError, Mnist
+from mnist_lab.data.regime import make_regime
+from mnist_lab.device import has_bfloat16, keep_freed_memory, resolve_device, resolve_precision
+from mnist_lab.events import Epoch
+from mnist_lab.peers import PeerLoop
+from mnist_lab.presets import preset
+from mnist_lab.trainer import Tally, Trainer
+from mnist_lab.training import train
+
+TARGET = 99.4  # per cent of the test images: what source B set out to reach
+ROUNDS = 7
+STEPS = 25  # a round; 25 batches of 128
+SEEDS = (0, 1, 2)
+
+Say = Callable[[str], None]
+
+
+def bench(data: Mnist, say: Say) -> dict[str, Any]:
+    """Images a second of the lab's loop over the peer's, for networks A and B, and what GBN costs beside BN.
+
+    Every figure is a median over interleaved rounds. `data` must be the full data set, as files on disk.
+    """
+    keep_freed_memory()  # both sides run in this process, so both get it
+    result: dict[str, Any] = {"machine": machine(), "rounds": ROUNDS, "steps_per_round": STEPS}
+    for name, config, augmented in (
+        ("network_b", preset("b-bn").config, False), ("network_a", preset("a-bn").config, True),
+    ):
+        say(f"{name}: the lab's loop beside the peer's, {ROUNDS} rounds")
+        peer = PeerLoop(config.replace(schedule="constant"), torchvision_root(data), augmented=augmented)
+        rates = interleaved({"lab": lab_steps(config, data), "peer": peer.forever()}, config.batch_size)
+        result[name] = {
+            "lab_images_per_second": statistics.median(rates["lab"]),
+            "peer_images_per_second": statistics.median(rates["peer"]),
+            "ratio": median_ratio(rates["lab"], rates["peer"]),
+        }
+        say(f"{name}: {result[name]['ratio']:.2f} times the peer's images a second")
+    say("ghost batch norm beside batch norm")
+    config = preset("b-bn").config
+    ghost = config.replace(norm="ghost", num_splits=4)
+    loops = {"batch": lab_steps(config, data), "ghost": lab_steps(ghost, data)}
+    rates = interleaved(loops, config.batch_size, 2 * ROUNDS)
+    result["ghost_over_batch_step_time"] = median_ratio(rates["batch"], rates["ghost"])
+    return result
+
+
+def torchvision_root(data: Mnist) -> Path:
+    """The folder that torchvision's MNIST wants as its root. Raises `DataError` for the bundled sample."""
+    if data.is_sample:
+        raise DataError(f"The benchmark needs the full data set as files. {data.note}")
+    return Path(data.location).parents[1]  # without its MNIST/raw
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    cpu = torch.device("cpu")
+    return {
+        "cores": os.cpu_count(), "threads": torch.get_num_threads(), "torch": torch.__version__,
+        "device": str(resolve_device("auto")), "cpu_bfloat16": has_bfloat16(cpu),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def lab_steps(config: RunConfig, data: Mnist) -> Iterator[None]:
+    """The lab's own loop without end, a step at a time; nothing is read from the device."""
+    device = resolve_device("cpu")
+    trainer = Trainer(config, make_regime(config, data), device, resolve_precision("auto", device))
+    epoch = 0
+    while True:
+        epoch += 1
+        tally = Tally(device)
+        for batch in trainer.batches(1 + (epoch - 1) % config.epochs):
+            trainer.step(batch, tally)
+            yield
+
+
+def interleaved(loops: dict[str, Iterator], images: int, rounds: int = ROUNDS) -> dict[str, list[float]]:
+    """Images a second of each loop in each round; every round runs `STEPS` steps of `images` of each, in turn."""
+    rates: dict[str, list[float]] = {name: [] for name in loops}
+    for number in range(rounds + 1):
+        for name, loop in loops.items():
+            started = time.perf_counter()
+            for _ in range(STEPS):
+                next(loop)
+            if number:  # the first round warms up
+                rates[name].append(STEPS * images / (time.perf_counter() - started))
+    return rates
+
+
+def median_ratio(over: list[float], under: list[float]) -> float:
+    """The median of the ratios round by round: what the machine did to both sides of a round cancels out."""
+    return statistics.median(a / b for a, b in zip(over, under, strict=True))
+
+
+def time_to_accuracy(data: Mnist, say: Say) -> dict[str, Any]:
+    """Seconds to the end of the first epoch at or above `TARGET`: the lab's "fast" beside the peer's `b-bn`.
+
+    Mean of three seeds, lab and peer in turn. A run that never gets there counts with all its epochs, and the result
+    says so: a lower bound for the peer, a failure for the lab.
+    """
+    runs = []
+    for seed in SEEDS:
+        lab_seconds, lab_accuracy, lab_epochs = lab_time(preset("fast").config.replace(seed=seed), data)
+        say(f"seed {seed}: lab {lab_accuracy:.2f} % after {lab_epochs} epochs, {lab_seconds:.1f} s")
+        recipe = preset("b-bn").config.replace(seed=seed)
+        peer_seconds, peer_accuracy, peer_epochs = peer_time(recipe, torchvision_root(data), say)
+        runs.append({
+            "seed": seed, "lab_seconds": lab_seconds, "lab_accuracy": lab_accuracy, "lab_epochs": lab_epochs,
+            "lab_reached": lab_accuracy >= TARGET, "peer_seconds": peer_seconds, "peer_accuracy": peer_accuracy,
+            "peer_epochs": peer_epochs, "peer_reached": peer_accuracy >= TARGET,
+        })
+        say(f"seed {seed}: peer {peer_accuracy:.2f} % after {peer_epochs} epochs, {peer_seconds:.1f} s")
+    lab, peer = (statistics.mean(run[side] for run in runs) for side in ("lab_seconds", "peer_seconds"))
+    return {
+        "machine": machine(), "target": TARGET, "runs": runs, "lab_seconds": lab, "peer_seconds": peer,
+        "share_of_peer": lab / peer, "share_is_upper_bound": not all(run["peer_reached"] for run in runs),
+        "lab_always_reached": all(run["lab_reached"] for run in runs),
+    }
+
+
+def lab_time(config: RunConfig, data: Mnist) -> tuple[float, float, int]:
+    """Seconds, accuracy and number of the first epoch at or above `TARGET`, or of the last."""
+    started, epochs = time.perf_counter(), []
+
+    def emit(event: Any) -> None:
+        if isinstance(event, Epoch):
+            epochs.append((time.perf_counter() - started, event.eval_accuracy, event.epoch))
+
+    train(config, data, emit, lambda: bool(epochs) and epochs[-1][1] >= TARGET)
+    return epochs[-1]
+
+
+def peer_time(config: RunConfig, root: Path | str, say: Say) -> tuple[float, float, int]:
+    """The same for the peer's loop, tested after every epoch as the lab is."""
+    started = time.perf_counter()
+    peer = PeerLoop(config, root)
+    for epoch in range(1, config.epochs + 1):
+        for _ in peer.epoch():
+            pass
+        accuracy = peer.test_accuracy()
+        say(f"  peer, epoch {epoch}: {accuracy:.2f} %, {time.perf_counter() - started:.0f} s")
+        if accuracy >= TARGET:
+            break
+    return time.perf_counter() - started, accuracy, epoch
