@@ -65,6 +65,7 @@ def _warm_up() -> None:
     # What is loaded now stays until the end: without it, collections are short and training is not held up.
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)  # or extension modules report at exit that their objects were leaked
     _ready.set()
 
 

@@ -11,7 +11,7 @@ from mnist_lab.config import GROUPS, KNOBS, RunConfig
 from mnist_lab.config_forms import AUGMENTATION, differences, title
 from mnist_lab.presets import AUGMENTATIONS, PRESETS, preset_of
 from mnist_lab.ui import cache, state
-from mnist_lab.ui.widgets import caption, show_knob
+from mnist_lab.ui.widgets import changes_text, show_knob
 
 if TYPE_CHECKING:
     from mnist_lab.nn.networks import LayerRow
@@ -56,23 +56,25 @@ def settings_caption() -> str:
     base = state.base_preset()
     if base is None:
         return f"{title(config)}."
-    changes = {n: v for n, v in differences(PRESETS[base].config, config).items() if n not in ("seed",)}
-    listed = ", ".join(
-        f"{KNOBS[n].label.lower()} {caption(n, old)} → {caption(n, new)}" for n, (old, new) in changes.items()
-    )
-    return f"{title(config)}. Changed from “{PRESETS[base].title}”: {listed}."
+    changes = differences(PRESETS[base].config, config)
+    return f"{title(config)}. Changed from “{PRESETS[base].title}”: {changes_text(changes)}."
 
 
-def show_controls(problems: dict[str, str]) -> None:
-    """Every knob that matters, by group. `problems` are shown beside the knobs that they name."""
+def show_controls(problems: dict[str, str], source: str) -> None:
+    """Every knob that matters, by group. `problems` are shown beside the knobs that they name.
+
+    `source` is a line, in Markdown, on where the images come from.
+    """
     for group, heading in GROUPS.items():
         st.subheader(heading, divider="gray")
-        st.caption(GROUP_HELP[group])
+        st.caption(GROUP_HELP[group] + (f" {source}" if group == "data" else ""))
         label, details = DETAILS.get(group, ("", ()))
         for name in (n for n, knob in KNOBS.items() if knob.group == group and n not in details):
             show_knob(name, problems)
         if group == "data":
             _show_augmentation()
+        if group == "network":
+            _show_layers(state.last_good_config())
         if details:
             with st.expander(label, expanded=bool(problems.keys() & set(details))):
                 for name in details:
@@ -92,22 +94,23 @@ def _show_augmentation() -> None:
     )
 
 
-def show_layers(config: RunConfig) -> None:
+def _show_layers(config: RunConfig) -> None:
     """The layer table of the real module that these settings build, folded away."""
-    with st.expander("The network, layer by layer"):
+    with st.popover("Layer table", width="stretch"):
         if not cache.engine_ready():
             st.caption("Loading PyTorch: the table appears in a moment.")
             return
         rows, total, trainable = _layers(_network_only(config))
+        frozen = f", of which {trainable:,} are trained (gamma is frozen)" if trainable < total else ""
+        st.markdown(f"**Network {config.network.upper()}: {total:,} parameters**{frozen}")
+        st.caption(
+            "Output is channels x height x width. The last layer gives ten numbers, one for each digit: the largest "
+            "is the answer."
+        )
         st.markdown("\n".join([
             "| layer | what it does | output | parameters |", "|---|---|---|---:|",
             *(f"| {row.name} | {row.text} | {row.output} | {row.parameters:,} |" for row in rows),
         ]))
-        frozen = f", of which {trainable:,} are trained (gamma is frozen)" if trainable < total else ""
-        st.caption(
-            f"{total:,} parameters{frozen}. Output is channels x height x width; the last layer gives ten numbers, "
-            "one for each digit, and the largest is the answer."
-        )
 
 
 def _network_only(config: RunConfig) -> RunConfig:

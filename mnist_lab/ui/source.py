@@ -15,17 +15,21 @@ MEGABYTE = 1e6
 
 
 def show_source() -> dict[str, Any]:
-    """Say which images a run would use, and return `data_status()`. Always one container, whatever is in it."""
+    """Warn if a run may have to use other images than MNIST's, and return `data_status()`. Always one container."""
     status = data_status()
     with st.container(key="source"):
-        if status["complete"]:
-            st.caption(
-                f"Data: MNIST, {status['train']:,} training and {status['test']:,} test images, checksums verified "
-                f"(in {state.plain(status['location'])})."
-            )
-        else:
+        if not status["complete"]:
             _show_sample(status)
     return status
+
+
+def source_text(status: dict[str, Any]) -> str:
+    """A line, in Markdown, on the images that a run would use; `status` is `data_status()`."""
+    counts = f"{status['train']:,} training and {status['test']:,} test images"
+    if status["complete"]:
+        return f"Source: MNIST, {counts}, checksums verified, in {state.plain(status['location'])}."
+    instead = "MNIST, once it is downloaded, or else" if _may_download(status) else ""
+    return f"Source: {instead} the bundled sample, {counts}.".replace("  ", " ")
 
 
 def too_many_images(status: dict[str, Any]) -> dict[str, str]:
@@ -76,4 +80,4 @@ def _download() -> None:
         state.set_download_problem(None)
     except DataError as error:
         state.set_download_problem(str(error))
-    st.rerun()
+    state.rerun()

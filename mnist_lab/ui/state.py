@@ -7,6 +7,7 @@ same: it is read when the browser brings another one (a link, Back), and written
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ from mnist_lab.ui import cache, token
 TRAIN = "Train"
 RUN = "run"  # query parameter: the id of the run on the page
 MAX_LENGTH = 40  # of a value in the URL: no setting needs more, and more would not be readable in a message
+LATE_SECONDS = 1.0  # within which a request may still come with the URL that we replaced
 _KEY = "mnist_lab"
 
 
@@ -48,6 +50,8 @@ class _State:
     download_problem: str | None = None
     page: str | None = None
     query: dict[str, str] = field(default_factory=dict)
+    replaced: dict[str, str] | None = None  # the query before, ...
+    written: float = 0.0  # ... and when, on the monotonic clock, it was replaced
     changed: bool = False
     widgets: dict[str, _Widget] = field(default_factory=dict)
     drawn: int = 0
@@ -61,11 +65,18 @@ def enter(page: str) -> None:
     if page != TRAIN:
         return
     query = st.query_params.to_dict()
-    # A change made by a widget in this very run wins: the browser may not have seen our last URL yet.
+    # What is asked for before the browser has our latest URL comes with the one before: that is no navigation.
+    late = query == state.replaced and time.monotonic() - state.written < LATE_SECONDS
     if changed or (arrived and state.query and not query):  # page links drop the parameters
         _write_url(state)
-    elif query != state.query:
+    elif query != state.query and not late:
         _read_url(state, query)
+
+
+def rerun() -> None:
+    """Draw the whole page again, from a fragment too, whose idea of the URL may be out of date."""
+    _state().changed = True
+    st.rerun()
 
 
 def values() -> dict[str, Any]:
@@ -240,9 +251,11 @@ def _write_url(state: _State) -> None:
     query = to_query(state.good) or {"network": state.good.network}
     if state.run_id:
         query[RUN] = state.run_id
-    if query != st.query_params.to_dict():
+    before = st.query_params.to_dict()
+    if query != before:
         st.query_params.from_dict(query)
-    state.query = query
+    if query != state.query:
+        state.query, state.replaced, state.written = query, before, time.monotonic()
 
 
 def _read_url(state: _State, query: dict[str, str]) -> None:

@@ -4,43 +4,44 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mnist_lab.config import KNOBS
 from mnist_lab.config_forms import differences
 from mnist_lab.runs.record import RunError
 from mnist_lab.ui import cache, controls, source, state
-from mnist_lab.ui.widgets import caption
+from mnist_lab.ui.widgets import changes_text
 
 LOADING_SECONDS = 0.5
+INTRO = (
+    "A network with fewer than 10,000 parameters learns to read handwritten digits, and you watch. Choose a preset, "
+    "or change single settings in the side bar (behind **»** on a phone), then press **Start**."
+)
 
 
 def render_train() -> None:
     """Draw the page from top to bottom; the preset box comes first, whatever takes long comes after it."""
     st.title("Train a small network, live")
-    st.markdown(
-        "A network with fewer than 10,000 parameters learns to read handwritten digits. Choose a preset or change "
-        "single settings in the side bar (behind **»** on a phone), then press **Start**."
-    )
-    controls.show_preset()
-    start, notes = st.container(), st.container()
+    with st.container(key="intro"):
+        if state.current_run_id() is None:
+            st.markdown(INTRO)
+    choice, start = st.columns([4, 1], vertical_alignment="bottom")
+    with choice:
+        controls.show_preset()
+    settings, notes = st.container(key="settings"), st.container(key="notes")
     status = source.show_source()
     problems = state.problems() | source.too_many_images(status)
-    with st.sidebar:
-        controls.show_controls(problems)
-    with start:
-        _show_start(problems)
+    reason = _why_no_start(problems)
+    start.button(
+        "Start", type="primary", key="start", icon=":material/play_arrow:", width="stretch", on_click=_start,
+        disabled=reason is not None,
+    )
+    settings.caption(state.plain(reason or controls.settings_caption()))
     with notes:
-        _show_notes()
-    controls.show_layers(state.last_good_config())
+        for text in state.notices():
+            st.warning(state.plain(text), icon="⚠️")
+    with st.sidebar:
+        controls.show_controls(problems, source.source_text(status))
     _show_run()
     if not cache.engine_ready():
         _wait_for_engine()
-
-
-def _show_start(problems: dict[str, str]) -> None:
-    reason = _why_no_start(problems)
-    with st.container(horizontal=True, vertical_alignment="center", key="start_row"):
-        st.button("Start", type="primary", key="start", icon="▶️", disabled=reason is not None, on_click=_start)
-        st.caption(state.plain(reason or controls.settings_caption()))
 
 
 def _why_no_start(problems: dict[str, str]) -> str | None:
@@ -65,11 +66,6 @@ def _start() -> None:
         state.start_run(config)
     except RunError as error:
         state.notify(str(error))
-
-
-def _show_notes() -> None:
-    for text in state.notices():
-        st.warning(state.plain(text), icon="⚠️")
 
 
 def _show_run() -> None:
@@ -99,11 +95,7 @@ def _show_changes() -> None:
         shown, current = state.current_run_config(), state.current_config()
         changes = differences(shown, current) if shown and current else {}
         if changes:
-            listed = ", ".join(
-                f"{KNOBS[name].label.lower()} {caption(name, old)} → {caption(name, new)}"
-                for name, (old, new) in changes.items()
-            )
-            st.caption(state.plain(f"The settings were changed since the run below was started: {listed}."))
+            st.caption(state.plain(f"The settings have changed since this run: {changes_text(changes)}."))
 
 
 def _wait_for_engine() -> None:
@@ -112,7 +104,7 @@ def _wait_for_engine() -> None:
     @st.fragment(run_every=LOADING_SECONDS)
     def look() -> None:
         if cache.engine_ready() or cache.engine_problem():
-            st.rerun()
+            state.rerun()
 
     if not cache.engine_problem():
         look()

@@ -48,6 +48,19 @@ def caption(name: str, value: Any) -> str:
     return OFF if value == 0 and KNOBS[name].suggestions else short_value(name, value).removesuffix(" images")
 
 
+def changes_text(changes: dict[str, tuple[Any, Any]]) -> str:
+    """What `config_forms.differences` found, in words: "epochs 6 → 10, L1 lambda off → 1e-3"."""
+    return ", ".join(
+        f"{_in_sentence(KNOBS[name].label)} {caption(name, old)} → {caption(name, new)}"
+        for name, (old, new) in changes.items()
+    )
+
+
+def _in_sentence(label: str) -> str:
+    """A label inside a sentence: "epochs", but still "L1 lambda"."""
+    return label[0].lower() + label[1:] if label[1:2].islower() else label
+
+
 def parse_exact(name: str, text: str) -> Any:
     """The value typed for a knob with suggestions: 1e-4, 0.0001, off, all. Raises `ConfigError`."""
     text = text.strip()
