@@ -192,12 +192,13 @@ def _line_chart(
         return None
     data = {"epochs": rows, "lines": long_rows(line, names)}
     if steps is not None:
-        data = {**data, "lines": data["lines"] or _outside(look, steps), "steps": steps}
+        lines = data["lines"]
+        data = {**data, "lines": lines or _outside(look, steps), "steps": steps or _outside(look, lines)}
     return Chart(line_chart_spec(look, epochs), data)
 
 
-def _outside(look: LineChart, steps: list[Row]) -> list[Row]:
-    """An invisible row for each series, left of the axis: a layer without rows, before the first epoch has ended,
-    would make Vega warn of an infinite extent at every poll."""
-    value = next(row["value"] for row in steps if row["value"] is not None)
+def _outside(look: LineChart, rows: list[Row]) -> list[Row]:
+    """An invisible row for each series, left of the axis: a layer without rows (before the first epoch has ended, or
+    without any step) would make Vega warn of an infinite extent at every poll."""
+    value = next(row["value"] for row in rows if row["value"] is not None)
     return [{"epoch": -1, "series": one.name, "value": value} for one in look.series]

@@ -6,6 +6,7 @@ import json
 
 import streamlit as st
 
+from mnist_lab.config import RunConfig
 from mnist_lab.runs.onnx_export import missing_packages, to_onnx
 from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.record import WEIGHTS, RunError, RunRecord
@@ -32,7 +33,7 @@ def render_result(run: FoundRun) -> None:
 def _metrics(run: FoundRun) -> None:
     last, record = run.progress.history[-1], run.record
     summary = record.summary if record else {}
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, gap="large"):
         if last["eval_name"] == "test":
             st.metric("Test accuracy, last epoch", run_text.percent(last["eval_accuracy"]), width="content")
         else:
@@ -100,13 +101,20 @@ def _next(run: FoundRun) -> None:
     again = run.config.replace(seed=(run.config.seed + 1) % (MAX_SEED + 1))
     with st.container(horizontal=True):
         st.button(
-            "Run again with another seed", key="run_again", on_click=state.start_run, args=(again,),
+            "Run again with another seed", key="run_again", on_click=_start, args=(again,),
             help=f"The same settings with seed {again.seed}: how much of the result is chance?",
         )
         st.button(
             "Use these settings", key="run_settings", on_click=state.set_config, args=(run.config,),
             help="Puts the settings of this run into the controls, to change them and start again.",
         )
+
+
+def _start(config: RunConfig) -> None:
+    try:
+        state.start_run(config)
+    except RunError as error:
+        state.notify(str(error))
 
 
 def _downloads(record: RunRecord) -> None:

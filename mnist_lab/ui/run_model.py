@@ -17,7 +17,7 @@ from mnist_lab.runs.job import EventLog
 from mnist_lab.ui.chart_data import MAX_STEP_POINTS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity, so that what is made of it can be cached
 class Progress:
     """A run as far as it has come. Never changed: a later look gives another one.
 

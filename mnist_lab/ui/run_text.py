@@ -105,8 +105,8 @@ def network_text(started: Started, config: RunConfig) -> str:
 def data_text(data: Mapping[str, Any]) -> str:
     """Where the images come from, how many there are, and which of them the run is judged on."""
     source = {
-        "folder": f"MNIST ({plain(str(data.get('location')))})",
-        "download": "MNIST (downloaded)",
+        "folder": "MNIST",
+        "download": "MNIST",
         "sample": "the bundled sample of MNIST",
     }.get(data.get("source"), plain(str(data.get("source"))))
     changed = data.get("changed_labels")

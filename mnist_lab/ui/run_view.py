@@ -14,6 +14,7 @@ from mnist_lab.ui.run_charts import draw_charts
 from mnist_lab.ui.run_ended import render_actions, render_result
 from mnist_lab.ui.run_find import FoundRun, find_run
 
+RUNS_PAGE = "mnist_lab/ui/views/runs.py"
 POLL_SECONDS = 0.4
 POLL_ELSEWHERE_SECONDS = 2.0  # a run of another process is followed by its files, which change once an epoch
 
@@ -30,7 +31,8 @@ def render_run(run_id: str, *, queue: RunQueue, store: RunStore, owner_hash: str
     try:
         run = find_run(run_id, queue, store)
     except RunError as error:
-        st.warning(f"{run_text.plain(str(error))} The other runs are on the Runs page.")
+        st.warning(run_text.plain(str(error)))
+        st.page_link(RUNS_PAGE, label="See the runs that are kept")
         return
     st.subheader(run_text.plain(run.name))
     # Always there, so that what follows keeps its place when a live run has ended.
@@ -56,7 +58,7 @@ def _follow(find: Callable[[], FoundRun], queue: RunQueue, owner_hash: str | Non
     _status(run)
     _stop_button(run, queue, owner_hash)
     _facts(run)
-    draw_charts(run)
+    draw_charts(run.progress, run.config)
 
 
 def _status(run: FoundRun) -> None:

@@ -91,7 +91,7 @@ def _picked(rows: list[RunRow], queue: RunQueue, store: RunStore) -> None:
     st.markdown(f":{color}-badge[{label}] {run_text.settings_text(row.config, row.preset)}")
     reason = _why_not(row, queue, state.owner_hash())
     with st.container(horizontal=True):
-        if st.button("Open", key="runs_open", type="primary"):
+        if st.button("Open run", key=f"runs_open_{row.id}", type="primary"):
             _open(row.id)
         with st.popover("Rename", disabled=reason is not None, help=reason):
             _rename(row, store)
