@@ -169,8 +169,8 @@ def _text(leaf: nn.Module) -> str:
 
 
 def _batch_norm_text(norm: nn.BatchNorm2d) -> str:
-    splits = getattr(norm, "num_splits", None)
-    text = "batch norm" if splits is None else f"ghost batch norm, {splits} splits"
+    splits = getattr(norm, "num_splits", 1)
+    text = "batch norm" if splits == 1 else f"ghost batch norm, {splits} splits"
     return text if norm.weight.requires_grad else f"{text}, gamma frozen"
 
 
