@@ -108,7 +108,9 @@ def test_more_noise_changes_more_labels_and_the_others_alike(sample):
     changed = weak.train_labels != weak.true_labels
     assert changed.sum() == 300
     assert torch.equal(weak.train_labels[changed], strong.train_labels[changed])
-    assert not regime(sample, train_images=1_000, label_noise=0.3, seed=1).train_labels.equal(weak.train_labels)
+    other = regime(sample, train_images=1_000, label_noise=0.3, seed=1)
+    also_changed = changed & (other.train_labels != other.true_labels)
+    assert 50 < also_changed.sum() < 130  # other places for another seed: 90 of the 300 by chance
 
 
 def test_noise_is_uniform_over_the_other_nine_digits(full):
