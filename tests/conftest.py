@@ -1,0 +1,34 @@
+"""What all tests share: nothing is written to ./runs, no time goes to the network, and no clock decides."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Now, before any test file imports torch; the processes that tests start inherit all of it.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+# A port where nobody listens refuses at once: without the full data, tests get the bundled sample in no time.
+os.environ["MNIST_LAB_MIRROR"] = "http://127.0.0.1:9/"
+os.environ.pop("MNIST_LAB_WORKERS", None)
+
+# How long an example takes is no property of the code: on a busy machine any test would fail now and then.
+settings.register_profile("lab", deadline=None)
+settings.load_profile("lab")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_runs_of_the_user(tmp_path_factory):
+    """Runs of tests that name no folder go to a temporary one."""
+    os.environ["MNIST_LAB_RUNS"] = str(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="session")
+def full_data() -> Path:
+    """The folder with the 70,000 images of MNIST; without one, the test is skipped."""
+    folder = os.environ.get("MNIST_LAB_DATA")
+    if not folder:
+        pytest.skip("needs the full data: set MNIST_LAB_DATA to the folder that holds MNIST/raw")
+    return Path(folder)
