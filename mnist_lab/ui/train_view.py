@@ -69,13 +69,13 @@ def _start() -> None:
 
 
 def _show_run() -> None:
-    from mnist_lab.ui.run_view import render_run  # with Altair, which takes as long to import as the rest of the page
-
     run_id = state.current_run_id()
     with st.container(key="run"):
         if run_id is None:
             _show_nothing_yet()
             return
+        from mnist_lab.ui.run_view import render_run  # with Altair, which takes half a second to import
+
         _show_changes()
         render_run(run_id, queue=cache.queue(), store=cache.store(), owner_hash=state.owner_hash())
 
