@@ -289,7 +289,8 @@ def _contradictions(values: Mapping[str, Any]) -> dict[str, str]:
 def _tidy(name: str, value: Any) -> Any:
     """An int where a float is meant becomes a float, so that 0 and 0.0 make equal configs and equal files."""
     is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if TYPES[name] is float and is_whole else value
+    fits = is_whole and KNOBS[name].high is not None and abs(value) <= KNOBS[name].high  # a huge int is no float
+    return float(value) if TYPES[name] is float and fits else value
 
 
 def problem(name: str, value: Any) -> str | None:
@@ -298,15 +299,28 @@ def problem(name: str, value: Any) -> str | None:
     if name == "train_images" and value == ALL:
         return None
     if kind is bool:
-        return None if isinstance(value, bool) else f"{spec.label} must be true or false, not {value!r}."
+        return None if isinstance(value, bool) else f"{spec.label} must be true or false, not {shown(value)}."
     if spec.choices is not None:
-        return None if value in spec.choices else (
-            f"{spec.label} must be one of {', '.join(spec.choices)}, not {value!r}."
+        return None if isinstance(value, str) and value in spec.choices else (
+            f"{spec.label} must be one of {', '.join(spec.choices)}, not {shown(value)}."
         )
     number = (int, float) if kind is float else int
-    if isinstance(value, bool) or not isinstance(value, number) or not math.isfinite(value):
+    is_number = isinstance(value, number) and not isinstance(value, bool)
+    if not is_number or (isinstance(value, float) and not math.isfinite(value)):
         what = "a whole number" if number is int else "a number"
-        return f"{spec.label} must be {what}{' or all' if name == 'train_images' else ''}, not {value!r}."
+        return f"{spec.label} must be {what}{' or all' if name == 'train_images' else ''}, not {shown(value)}."
     if not spec.low <= value <= spec.high:
-        return f"{spec.label} must be between {spec.low:,g} and {spec.high:,.10g}, not {value:,.10g}."
+        return f"{spec.label} must be between {spec.low:,g} and {spec.high:,.10g}, not {shown(value)}."
     return None
+
+
+def shown(value: Any) -> str:
+    """A refused value as a message quotes it: exact, and short whatever somebody put into a URL."""
+    text = exact(value) if isinstance(value, float) else repr(value)
+    return text if len(text) <= 40 else f"{text[:36]} ..."
+
+
+def exact(value: float) -> str:
+    """A float in as few characters as read back to the same float: "0", "1e-05", "0.1"."""
+    short = f"{value:.10g}"
+    return short if float(short) == value else repr(value)

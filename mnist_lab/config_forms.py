@@ -6,7 +6,20 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from mnist_lab.config import ALL, DEFAULTS, KNOBS, ORIGIN_FIELDS, TYPES, ConfigError, RunConfig, check, matters, problem
+from mnist_lab.config import (
+    ALL,
+    DEFAULTS,
+    KNOBS,
+    ORIGIN_FIELDS,
+    TYPES,
+    ConfigError,
+    RunConfig,
+    check,
+    exact,
+    matters,
+    problem,
+    shown,
+)
 
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
@@ -31,7 +44,7 @@ def parse_value(name: str, text: str) -> Any:
         lowered = text.lower()
         if lowered in TRUE + FALSE:
             return lowered in TRUE
-        raise ConfigError({name: f"{KNOBS[name].label} must be true or false, not {text!r}."})
+        raise ConfigError({name: f"{KNOBS[name].label} must be true or false, not {shown(text)}."})
     if KNOBS[name].choices is not None:
         return text
     if name == "train_images" and text.lower() == ALL:
@@ -41,7 +54,7 @@ def parse_value(name: str, text: str) -> Any:
         return number(text)
     except ValueError:
         what = "a number" if number is float else "a whole number"
-        raise ConfigError({name: f"{KNOBS[name].label} must be {what}, not {text!r}."}) from None
+        raise ConfigError({name: f"{KNOBS[name].label} must be {what}, not {shown(text)}."}) from None
 
 
 def from_settings(settings: list[str], base: RunConfig) -> RunConfig:
@@ -87,7 +100,7 @@ def to_text(value: Any) -> str:
     """A value as it is written in URLs and `--set`."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    return exact(value) if isinstance(value, float) else str(value)
 
 
 def short_value(name: str, value: Any) -> str:
@@ -99,6 +112,8 @@ def short_value(name: str, value: Any) -> str:
         return spec.choices[value]
     if name in ("label_noise", "translation", "scale", "brightness", "contrast", "warmup"):
         return f"{100 * value:g} %"
+    if isinstance(value, str):
+        return f"{value} {spec.unit}"  # "all images"
     if isinstance(value, float) and 0 < value < 1e-2:
         mantissa, exponent = f"{value:.3e}".split("e")
         return f"{float(mantissa):g}e{int(exponent)}"
