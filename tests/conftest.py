@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent))  # tests are no package, and share strategies.py
 
 # Now, before any test file imports torch; the processes that tests start inherit all of it.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
