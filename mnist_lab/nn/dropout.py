@@ -24,8 +24,10 @@ FEW = 0.1  # up to this rate gaps are faster than a number for every element (me
 class Dropout(nn.Module):
     """Sets elements to zero with probability `p` while training and scales the rest by 1 / (1 - p).
 
-    The same contract as `torch.nn.Dropout` (Srivastava et al. 2014), `inplace` included, with random numbers of its
-    own: `reseed` fixes every mask that follows. `layer` tells the dropout layers of one network apart.
+    The same contract as `torch.nn.Dropout` (Srivastava et al. 2014) with random numbers of its own: `reseed` fixes
+    every mask that follows. `layer` tells the dropout layers of one network apart. With `inplace` it may overwrite its
+    input and also the gradient of its output, so that output must go to one layer only. With `scaling` set to False
+    the layer before has multiplied by 1 / (1 - p) already.
     Raises ValueError for p outside [0, 1).
     """
 
@@ -33,7 +35,7 @@ class Dropout(nn.Module):
         super().__init__()
         if not 0 <= p < 1:
             raise ValueError(f"dropout p must be at least 0 and below 1, not {p!r}")
-        self.p, self.layer, self.inplace = p, layer, inplace
+        self.p, self.layer, self.inplace, self.scaling = p, layer, inplace, True
         self.reseed(0, 0)
 
     def reseed(self, seed: int, epoch: int) -> None:
@@ -48,23 +50,10 @@ class Dropout(nn.Module):
         if not self.training or self.p == 0:
             return x
         if x.device.type == "cpu" and self.p <= FEW:
-            x = x if self.inplace else x.clone(memory_format=torch.preserve_format)
-            return _ZeroAt.apply(x, torch.from_numpy(self.positions(x.numel())), 1 / (1 - self.p))
+            places = torch.from_numpy(positions(self._numbers, x.numel(), self.p))
+            return _ZeroAt.apply(x, places, 1 / (1 - self.p) if self.scaling else 1.0, self.inplace)
         mask = self._cpu_mask(x) if x.device.type == "cpu" else self._device_mask(x)
         return x.mul_(mask) if self.inplace else x * mask
-
-    def positions(self, count: int) -> np.ndarray:
-        """Which of `count` elements to drop: int64, ascending; each is in it with probability p, independently."""
-        rate = -math.log1p(-self.p)
-        expected = count * self.p
-        # Six standard deviations more than expected: one draw in a billion falls short, by an element or two.
-        gaps = self._numbers.standard_exponential(int(expected + 6 * math.sqrt(expected)) + 8, dtype=np.float32)
-        gaps /= rate
-        places = gaps.astype(np.int64)
-        places += 1
-        np.cumsum(places, out=places)
-        places -= 1
-        return places[: np.searchsorted(places, count)]
 
     def _cpu_mask(self, x: Tensor) -> Tensor:
         count = x.numel()
@@ -74,38 +63,60 @@ class Dropout(nn.Module):
         mask = torch.empty_like(x, requires_grad=False)
         flat = in_memory_order(mask)
         torch.ge(bits.view(flat.shape), dropped - LEVELS // 2, out=flat)
-        return mask.mul_(LEVELS / (LEVELS - dropped))
+        return mask.mul_(LEVELS / (LEVELS - dropped)) if self.scaling else mask
 
     def _device_mask(self, x: Tensor) -> Tensor:
         if self._device_generator is None or self._device_generator.device != x.device:
             self._device_generator = torch.Generator(x.device).manual_seed(self._device_seed)
         mask = torch.empty_like(x, requires_grad=False)
-        return mask.bernoulli_(1 - self.p, generator=self._device_generator).mul_(1 / (1 - self.p))
+        mask.bernoulli_(1 - self.p, generator=self._device_generator)
+        return mask.mul_(1 / (1 - self.p)) if self.scaling else mask
 
     def extra_repr(self) -> str:
         """What `print(module)` shows between the brackets."""
         return f"p={self.p}, inplace={self.inplace}"
 
 
+def positions(numbers: np.random.Generator, count: int, p: float) -> np.ndarray:
+    """Which of `count` elements to drop: int64, ascending; each is among them with probability p, independently."""
+    rate = -math.log1p(-p)
+    expected = count * p
+    # Six standard deviations more than expected: one draw in a billion falls short, by an element or two.
+    gaps = numbers.standard_exponential(int(expected + 6 * math.sqrt(expected)) + 8, dtype=np.float32)
+    gaps /= rate
+    places = gaps.astype(np.int64)
+    places += 1
+    np.cumsum(places, out=places)
+    places -= 1
+    return places[: np.searchsorted(places, count)]
+
+
 class _ZeroAt(torch.autograd.Function):
-    """x * scale with zeros at some places (int64, in the order of x's memory), in place."""
+    """x * scale with zeros at some places (int64, in the order of x's memory)."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, places: Tensor, scale: float) -> Tensor:
-        ctx.mark_dirty(x)
+    def forward(ctx: FunctionCtx, x: Tensor, places: Tensor, scale: float, inplace: bool) -> Tensor:
         ctx.save_for_backward(places)
-        ctx.scale, ctx.is_last = scale, is_channels_last(x)
-        in_memory_order(x.mul_(scale)).view(-1)[places] = 0
-        return x
+        ctx.scale, ctx.inplace, ctx.is_last = scale, inplace, is_channels_last(x)
+        if inplace:
+            ctx.mark_dirty(x)
+        return _zero_at(x, places, scale, inplace)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
         (places,) = ctx.saved_tensors
-        out = grad.contiguous(memory_format=torch.channels_last if ctx.is_last else torch.contiguous_format)
-        out = out * ctx.scale
-        in_memory_order(out).view(-1)[places] = 0
-        return out, None, None
+        grad = grad.contiguous(memory_format=torch.channels_last if ctx.is_last else torch.contiguous_format)
+        return _zero_at(grad, places, ctx.scale, ctx.inplace), None, None, None
+
+
+def _zero_at(x: Tensor, places: Tensor, scale: float, inplace: bool) -> Tensor:
+    if not inplace:
+        x = x * scale
+    elif scale != 1:
+        x.mul_(scale)
+    in_memory_order(x).view(-1).index_fill_(0, places, 0)
+    return x
 
 
 def is_channels_last(x: Tensor) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mnist_lab.config import RunConfig
 from mnist_lab.nn.dropout import Dropout
-from mnist_lab.nn.norms import make_norm
+from mnist_lab.nn.norms import GhostBatchNorm2d, make_norm
 
 IMAGE_SHAPE = (1, 28, 28)
 
@@ -100,8 +100,12 @@ def _after_conv(config: RunConfig, row: Conv, number: int) -> Iterator[tuple[str
     if norm is not None:
         yield f"norm{number}", norm
     if row.norm and config.dropout > 0:
-        # A norm does not need its own output to be differentiated; a ReLU does.
-        yield f"dropout{number}", Dropout(config.dropout, layer=number, inplace=norm is not None)
+        # A norm does not need its own output to be differentiated (a ReLU does), and a convolution or a pooling comes
+        # next, so the dropout may write over both the norm's output and the gradient.
+        dropout = Dropout(config.dropout, layer=number, inplace=norm is not None)
+        if isinstance(norm, GhostBatchNorm2d):
+            norm.gain, dropout.scaling = 1 / (1 - config.dropout), False
+        yield f"dropout{number}", dropout
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
     In evaluation, and with one split, this is `nn.BatchNorm2d`; parameters and buffers have the same names and
     shapes whatever the splits, so weights move freely between the two.
 
-    `freeze_gamma` keeps the scale at 1: it is stored and counted, but not trained (source B).
+    `freeze_gamma` keeps the scale at 1: it is stored and counted, but not trained (source B). `gain` is a factor on the
+    output in training, 1 unless a dropout that follows leaves its scaling to this layer: here it costs nothing.
     Raises what `nn.BatchNorm2d` raises: `ValueError` for an input that is not 4-D or for a chunk with a single value
     per channel. On a CPU it can be differentiated once.
     """
@@ -43,14 +44,14 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
         super().__init__(num_features, eps, momentum, device=device, dtype=dtype)
         if num_splits < 1:
             raise ValueError(f"num_splits must be at least 1, got {num_splits}")
-        self.num_splits = num_splits
+        self.num_splits, self.gain = num_splits, 1.0
         self.weight.requires_grad_(not freeze_gamma)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [N, C, H, W] -> the same shape, type and memory format."""
         self._check_input_dim(x)
         splits = min(self.num_splits, x.shape[0])
-        if not self.training or splits < 2:
+        if not self.training or (splits < 2 and self.gain == 1):
             return super().forward(x)
         return self._forward_in_chunks(x, splits)
 
@@ -60,12 +61,13 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
             F.batch_norm(x[:smallest], None, None, training=True)  # raises BatchNorm2d's own error
         self.num_batches_tracked.add_(1)
         running = self.running_mean, self.running_var
-        if x.device.type == "cpu" and x.shape[0] % splits == 0:
-            return _GhostNorm.apply(x, self.weight, self.bias, *running, self._momenta(splits), self.eps)
+        weight, bias = (self.weight, self.bias) if self.gain == 1 else (self.weight * self.gain, self.bias * self.gain)
+        if x.device.type == "cpu" and x.shape[0] % splits == 0 and (splits > 1 or _kernel_is_slow(x)):
+            return _GhostNorm.apply(x, weight, bias, *running, self._momenta(splits), self.eps)
+        if splits == 1:  # a split, even into one, would be copied on the way back
+            return F.batch_norm(x, *running, weight, bias, True, *self._momenta(1), self.eps)
         chunks = zip(x.tensor_split(splits), self._momenta(splits), strict=True)
-        return torch.cat(
-            [F.batch_norm(chunk, *running, self.weight, self.bias, True, m, self.eps) for chunk, m in chunks]
-        )
+        return torch.cat([F.batch_norm(chunk, *running, weight, bias, True, m, self.eps) for chunk, m in chunks])
 
     def _momenta(self, splits: int) -> list[float]:
         """The momentum of each chunk in turn, so that k updates equal one by `momentum` towards the plain mean."""
