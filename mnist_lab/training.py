@@ -70,15 +70,16 @@ def train(
 ) -> TrainedRun:
     """Train the network of `config` and report through `emit`, which gets every event but `Failed`.
 
-    `should_stop` is asked before every batch. `on_checkpoint` is called after every epoch, before its `Epoch` event;
-    a run continued with `resume` ends with the numbers of one that was never interrupted (same machine, device,
-    thread count and versions). Raises `TrainingFailed` when the loss diverges, `ConfigError` for a device that is
-    not there, ValueError when the data has fewer images than the config asks for.
+    `should_stop` is asked before every batch, in training and in evaluation. `on_checkpoint` is called after every
+    epoch, before its `Epoch` event; a run continued with `resume` ends with the numbers of one that was never
+    interrupted (same machine, device, thread count and versions).
+
+    Raises `TrainingFailed` when the loss diverges, `ConfigError` for a device that is not there, ValueError when the
+    data has fewer images than the config asks for.
     """
     run = _Run(config, data, emit, should_stop, resume)
     emit(run.started())
-    while run.epoch < config.epochs and run.train_epoch():
-        checkpoint = run.finish_epoch()
+    while run.epoch < config.epochs and run.train_epoch() and (checkpoint := run.finish_epoch()):
         if on_checkpoint is not None:
             on_checkpoint(checkpoint)
         emit(Epoch(**run.history[-1]))
@@ -166,11 +167,14 @@ class _Run:
         if not math.isfinite(loss) or loss > DIVERGED:
             raise TrainingFailed(explain_divergence(self.config, self.epoch + 1, step, loss))
 
-    def finish_epoch(self) -> Checkpoint:
-        """Evaluate, add a line to the history and return what is needed to go on from here."""
+    def finish_epoch(self) -> Checkpoint | None:
+        """Evaluate, add a line to the history and return what is needed to go on from here; None when stopped."""
         clock = time.perf_counter()
-        self.eval_logits = self.trainer.predict(self.regime.eval_images)
-        loss, accuracy = loss_and_accuracy(self.eval_logits, self.regime.eval_labels)
+        logits = self.trainer.predict(self.regime.eval_images, self.should_stop)
+        if logits is None:
+            return None
+        self.eval_logits = logits
+        loss, accuracy = loss_and_accuracy(logits, self.regime.eval_labels)
         counts, images = self.counts, self.counts.images
         self.evaluating_seconds += time.perf_counter() - clock
         measures = weight_measures(self.trainer.tested)
