@@ -13,7 +13,7 @@ from mnist_lab.runs.job import explain
 from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.store import RunStore
 
-EXIT_SECONDS = 5.0  # a thread inside `import torch` while the interpreter is taken down aborts the process
+EXIT_SECONDS = 30.0  # an import cannot be interrupted, and one that the exit cuts short aborts the process
 
 _warm_up_lock = threading.Lock()
 _warm_up_thread: threading.Thread | None = None

@@ -107,11 +107,14 @@ def test_settings_of_the_server_and_contrast_of_the_themes():
     assert settings["browser"]["gatherUsageStats"] is False and settings["server"]["showEmailPrompt"] is False
     assert settings["server"]["maxUploadSize"] <= 20 and settings["server"]["fileWatcherType"] == "none"
     backgrounds = {"light": "#ffffff", "dark": "#171614"}
+    sidebars = {"light": "#f8f8f7", "dark": "#21201d"}
     for name, theme in settings["theme"].items():
         assert contrast(theme["primaryColor"], "#ffffff") >= 4.5  # the text of the Start button
         assert contrast(theme["primaryColor"], backgrounds[name]) >= 3
         assert contrast(theme["linkColor"], backgrounds[name]) >= 4.5
         assert contrast(theme["textColor"], backgrounds[name]) >= 7
+        values = theme.get("sidebar", theme)["primaryColor"]
+        assert contrast(values, sidebars[name]) >= 4.5 and contrast(values, "#ffffff") >= 3  # text; check marks
 
 
 def test_nothing_is_loaded_from_another_host():
