@@ -83,6 +83,7 @@ def _histogram(run: FoundRun) -> None:
     if last["histograms"]:
         layer = st.selectbox("Layer", list(last["histograms"]), key="run_layer")
         live_chart(charts.weight_histogram_chart(last, layer), "weight_histogram", "This layer has no weights.")
+        st.caption("Each bar counts the layer's weights of about that size. A pull towards zero narrows the heap.")
 
 
 def _resume(run: FoundRun, queue: RunQueue, owner_hash: str | None) -> None:

@@ -93,12 +93,12 @@ def network_text(started: Started, config: RunConfig) -> str:
     trainable = ""
     if started.trainable_parameters != started.parameters:
         trainable = f" ({started.trainable_parameters:,} of them trained, the others frozen)"
-    threads = f", {started.threads} thread{'s' * (started.threads != 1)}" if started.device == "cpu" else ""
+    threads = f" with {started.threads} thread{'s' * (started.threads != 1)}" if started.device == "cpu" else ""
     device = {"cpu": "the processor (CPU)", "cuda": "the GPU (CUDA)", "mps": "the GPU (Apple)"}
     where = device.get(started.device.split(":")[0], started.device)
     return (
         f"Network {config.network.upper()}: {started.parameters:,} parameters{trainable} · "
-        f"on {where}, {started.precision}{threads}"
+        f"on {where}{threads}, in {started.precision}"
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from mnist_lab.runs.queue import RunQueue
@@ -13,7 +15,9 @@ from mnist_lab.ui.run_list import RunRow, is_anything_live, list_runs
 
 POLL_SECONDS = 2.0
 TRAIN_PAGE = "mnist_lab/ui/views/train.py"
-PICK, TABLE = "runs_pick", "runs_table"  # keys of the select box and the table, which always show the same run
+# Keys in the session state: the picked run's id, the rows and the version of the table, the select box. They are
+# of this page alone, which is why they are not in `state`.
+PICKED, TABLE, BOX = "runs_picked", "runs_table", "runs_box"
 
 
 def render_runs() -> None:
@@ -43,13 +47,12 @@ def _body(queue: RunQueue, store: RunStore, was_live: bool) -> None:
 
 def _table(rows: list[RunRow]) -> None:
     ids = [row.id for row in rows]
-    if st.session_state.get(PICK) not in ids:
-        st.session_state[PICK] = ids[0]
-    # The rows move when a run is added: the picked run is known by its id, and its row is set anew.
-    st.session_state[TABLE] = {"selection": {"rows": [ids.index(st.session_state[PICK])], "columns": [], "cells": []}}
+    if st.session_state.get(PICKED) not in ids:
+        st.session_state[PICKED] = ids[0]
     st.dataframe(
-        [_cells(row) for row in rows], key=TABLE, hide_index=True, alt="Runs", placeholder="–",
-        on_select=lambda: _pick_row(ids), selection_mode="single-row-required",
+        [_cells(row) for row in rows], key=_table_key(ids), hide_index=True, alt="Runs", placeholder="–",
+        on_select=_pick_row, selection_mode="single-row",
+        selection_default={"selection": {"rows": [ids.index(st.session_state[PICKED])]}},
         column_config={
             "Test accuracy": st.column_config.NumberColumn(
                 format="%.2f %%", help="Per cent of the test images, after the last epoch."
@@ -64,6 +67,22 @@ def _table(rows: list[RunRow]) -> None:
     )
 
 
+def _table_key(ids: list[str]) -> str:
+    """The table's key: another one when its rows move or the select box was used, for a new table with the right row
+    marked. To mark another row of a table that is there freezes the browser if it is sorted (Streamlit 1.67)."""
+    known, version = st.session_state.get(TABLE, ([], 0))
+    if known != ids:
+        version += 1
+    st.session_state[TABLE] = ids, version
+    return f"{TABLE}_{version}"
+
+
+def _pick_in_box() -> None:
+    ids, version = st.session_state[TABLE]
+    st.session_state[TABLE] = ids, version + 1
+    st.session_state[PICKED] = st.session_state[BOX]
+
+
 def _cells(row: RunRow) -> dict[str, object]:
     return {
         "Run": row.name,
@@ -76,28 +95,39 @@ def _cells(row: RunRow) -> dict[str, object]:
     }
 
 
-def _pick_row(ids: list[str]) -> None:
-    chosen = st.session_state[TABLE]["selection"]["rows"]
+def _pick_row() -> None:
+    ids, version = st.session_state[TABLE]
+    chosen = st.session_state[f"{TABLE}_{version}"]["selection"]["rows"]
     if chosen and chosen[0] < len(ids):
-        st.session_state[PICK] = ids[chosen[0]]
+        st.session_state[PICKED] = ids[chosen[0]]
 
 
 def _picked(rows: list[RunRow], queue: RunQueue, store: RunStore) -> None:
     by_id = {row.id: row for row in rows}
-    # The table is a canvas, which a keyboard hardly reaches; this box does the same.
-    st.selectbox("Picked run", list(by_id), key=PICK, format_func=lambda id: _option(by_id.get(id)))
-    row = by_id[st.session_state[PICK]]
+    # The table is a canvas, which a keyboard hardly reaches; this box does the same. Streamlit knows its options by
+    # their texts, so these differ, and the box is set anew because the picked one's text changes with its name.
+    st.session_state[BOX] = st.session_state[PICKED]
+    st.selectbox(
+        "Picked run", list(by_id), key=BOX, format_func=lambda id: _option(id, by_id.get(id)), on_change=_pick_in_box
+    )
+    row = by_id[st.session_state[PICKED]]
     label, color = run_text.STATES[row.state]
     st.markdown(f":{color}-badge[{label}] {run_text.settings_text(row.config, row.preset)}")
     reason = _why_not(row, queue, state.owner_hash())
     with st.container(horizontal=True):
         if st.button("Open run", key=f"runs_open_{row.id}", type="primary"):
             _open(row.id)
-        with st.popover("Rename", disabled=reason is not None, help=reason):
-            _rename(row, store)
-        with st.popover("Delete", disabled=reason is not None, help=reason):
-            _delete(row, store)
+        _change("Rename", row, reason, lambda: _rename(row, store))
+        _change("Delete", row, reason, lambda: _delete(row, store))
     st.caption(reason or "Rename and delete change the run for everybody who uses this lab.")
+
+
+def _change(label: str, row: RunRow, reason: str | None, draw: Callable[[], None]) -> None:
+    """A box that opens. It is another one for each run and name: it does not stay open when it has done its work."""
+    key = f"runs_{label.lower()}_box_{row.id}_{row.name}"
+    with st.popover(label, disabled=reason is not None, help=reason, key=key, on_change="rerun"):
+        if reason is None:
+            draw()
 
 
 def _open(run_id: str) -> None:
@@ -109,11 +139,11 @@ def _open(run_id: str) -> None:
         st.switch_page(TRAIN_PAGE)
 
 
-def _option(row: RunRow | None) -> str:
+def _option(id: str, row: RunRow | None) -> str:
     if row is None:
-        return ""
-    started = [run_text.when_text(row.started)] if row.started else []
-    return " · ".join([row.name, row.state_text, *started])
+        return id
+    started = run_text.when_text(row.started) if row.started else run_text.STATES[row.state][0]
+    return f"{row.name} · {started} · {id[id.rfind('-') + 1:]}"
 
 
 def _why_not(row: RunRow, queue: RunQueue, owner: str | None) -> str | None:
@@ -126,18 +156,20 @@ def _why_not(row: RunRow, queue: RunQueue, owner: str | None) -> str | None:
 
 
 def _rename(row: RunRow, store: RunStore) -> None:
-    name = st.text_input("New name", row.name, key=f"runs_name_{row.id}", max_chars=MAX_NAME)
-    if st.button("Save name", key=f"runs_rename_{row.id}"):
-        _do(lambda: store.rename(row.id, name))
+    # A form: the text and the click arrive together, whatever the polls do in between.
+    with st.form(f"runs_rename_{row.id}", border=False):
+        name = st.text_input("New name", row.name, key=f"runs_name_{row.id}", max_chars=MAX_NAME)
+        if st.form_submit_button("Save name"):
+            _do(lambda: store.rename(row.id, name))
 
 
 def _delete(row: RunRow, store: RunStore) -> None:
-    st.markdown("Delete this run with its history and weights? It cannot be brought back.")
+    st.markdown(f"Delete **{run_text.plain(row.name)}** with its history and weights? It cannot be brought back.")
     if st.button("Yes, delete it", key=f"runs_delete_{row.id}"):
         _do(lambda: store.delete(row.id))
 
 
-def _do(change) -> None:
+def _do(change: Callable[[], None]) -> None:
     try:
         change()
     except (RunError, OSError) as error:

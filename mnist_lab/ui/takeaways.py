@@ -7,6 +7,7 @@ epochs) and ``learning_rate``. Every function has a sentence from before the fir
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -103,7 +104,7 @@ def _loss_verdict(history: Sequence[Record]) -> str:
     lowest = min(history, key=lambda record: record["eval_loss"])
     if last["eval_loss"] > RISE * lowest["eval_loss"]:
         since = f"; the {name} loss was lowest after epoch {lowest['epoch']} ({_number(lowest['eval_loss'])})"
-        if last["train_loss"] < lowest["train_loss"]:
+        if last["train_loss"] < lowest["train_loss"] and _has_risen_for_good(history):
             return f"{since} and has risen since while the train loss fell: overfitting"
         return f"{since}"
     if last["eval_loss"] < last["train_loss"]:
@@ -112,6 +113,14 @@ def _loss_verdict(history: Sequence[Record]) -> str:
     if len(history) > 1 and all(last[key] < history[-2][key] for key in ("train_loss", "eval_loss")):
         return "; both are still falling"
     return ""
+
+
+def _has_risen_for_good(history: Sequence[Record]) -> bool:
+    """Whether the held-out loss went up and stayed up. At a high learning rate it jumps from epoch to epoch, so three
+    epochs in a row must be above the lowest, and their median above the lowest median of three."""
+    losses = [record["eval_loss"] for record in history]
+    medians = [statistics.median(losses[start:start + 3]) for start in range(len(losses) - 2)]
+    return bool(medians) and min(losses[-3:]) > RISE * min(losses) and medians[-1] > RISE * min(medians)
 
 
 def _has_label_noise(history: Sequence[Record]) -> bool:

@@ -84,7 +84,7 @@ def test_running(lab):
     at = lab.page(job.id)
     text = words(at)
     assert "Epoch 2 of 3" in text and "1 images per second" in text and "s left" in text
-    assert "9,920 parameters (9,836 of them trained" in text and "float32, 1 thread" in text
+    assert "9,920 parameters (9,836 of them trained" in text and "with 1 thread, in float32" in text
     assert "not comparable" in text  # the data is the bundled sample
     assert len(charts(at)) == 5
     assert at.get("progress")[0].proto.value == 33

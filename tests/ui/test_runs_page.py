@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -26,7 +27,13 @@ def page(lab, browser=OWNER):
 
 
 def pick(at, id: str):
-    return at.selectbox(key="runs_pick").set_value(id).run()
+    return at.selectbox(key="runs_box").set_value(id).run()
+
+
+def table_rows(at) -> list[int]:
+    """The rows that are marked in the table."""
+    _, version = at.session_state["runs_table"]
+    return at.session_state[f"runs_table_{version}"]["selection"]["rows"]
 
 
 def popovers(at) -> dict[str, bool]:
@@ -100,7 +107,7 @@ def test_open(lab):
 def test_rename(lab):
     id = lab.ended()
     at = page(lab)
-    at.text_input(key=f"runs_name_{id}").set_value("Mine *own*").run()
+    at.text_input(key=f"runs_name_{id}").set_value("Mine *own*")
     button(at, "Save name").click().run()
     assert lab.store.load(id).name == "Mine *own*"
     assert list(at.dataframe[0].value["Run"]) == ["Mine *own*"]
@@ -109,7 +116,7 @@ def test_rename(lab):
 def test_an_empty_name_is_explained(lab):
     id = lab.ended()
     at = page(lab)
-    at.text_input(key=f"runs_name_{id}").set_value(" ").run()
+    at.text_input(key=f"runs_name_{id}").set_value(" ")
     button(at, "Save name").click().run()
     assert "needs a name" in words(at) and not at.exception
 
@@ -120,7 +127,7 @@ def test_delete_after_confirmation(lab):
     assert "cannot be brought back" in words(at)
     button(at, "Yes, delete it").click().run()
     assert not lab.store.exists(id) and lab.store.exists(other)
-    assert len(at.dataframe[0].value) == 1 and at.selectbox(key="runs_pick").value == other
+    assert len(at.dataframe[0].value) == 1 and at.selectbox(key="runs_box").value == other
 
 
 def test_only_the_owner_can_change_it(lab):
@@ -152,7 +159,7 @@ def test_deleted_in_another_tab(lab):
     at = pick(page(lab), id)
     lab.store.delete(id)
     button(at, "Open run").click().run()
-    assert not at.exception and at.selectbox(key="runs_pick").value == other
+    assert not at.exception and at.selectbox(key="runs_box").value == other
 
 
 def test_damaged_folders_are_reported(lab):
@@ -170,12 +177,30 @@ def test_the_picked_run_stays_picked_when_rows_move(lab):
     at = pick(page(lab), first)
     lab.ended()
     at.run()
-    assert at.selectbox(key="runs_pick").value == first
-    assert at.session_state["runs_table"]["selection"]["rows"] == [1]
+    assert at.selectbox(key="runs_box").value == first
+    assert table_rows(at) == [1]
 
 
 def test_two_hundred_runs(lab):
-    lab.use(fake_training.make_train(steps=1))
-    ids = [lab.ended(config=CONFIG.replace(epochs=1, seed=seed)) for seed in range(200)]
+    one = lab.store.root / lab.ended()
+    for number in range(199):
+        shutil.copytree(one, one.with_name(f"20260101-000000-copy-{number:04d}"))
     at = page(lab)
-    assert len(at.dataframe[0].value) == 200 and set(at.selectbox(key="runs_pick").options) and ids
+    assert len(at.dataframe[0].value) == len(set(at.selectbox(key="runs_box").options)) == 200
+
+
+def test_runs_of_the_same_name_can_be_told_apart(lab):
+    ids = [lab.ended() for _ in range(3)]
+    at = page(lab)
+    assert len(set(at.selectbox(key="runs_box").options)) == 3
+    for id in ids:
+        assert pick(at, id).selectbox(key="runs_box").value == id
+
+
+def test_a_renamed_run_stays_picked(lab):
+    first = lab.ended()
+    lab.ended()
+    at = pick(page(lab), first)
+    at.text_input(key=f"runs_name_{first}").set_value("Mine")
+    button(at, "Save name").click().run()
+    assert at.selectbox(key="runs_box").value == first and lab.store.load(first).name == "Mine"

@@ -87,13 +87,18 @@ class TestLoss:
         assert "penalty" not in takeaway_loss([record(penalty=0.0)])
 
     def test_overfitting(self):
-        history = run(train_loss=[1.0, 0.5, 0.2, 0.1], eval_loss=[0.9, 0.6, 0.7, 0.9])
+        history = run(train_loss=[1.0, 0.5, 0.2, 0.1, 0.1], eval_loss=[0.9, 0.6, 0.7, 0.9, 0.9])
         assert takeaway_loss(history).endswith(
             "the test loss was lowest after epoch 2 (0.6) and has risen since while the train loss fell: overfitting."
         )
 
     def test_a_wobble_is_not_overfitting(self):
         assert "overfitting" not in takeaway_loss(run(train_loss=[0.5, 0.4], eval_loss=[0.60, 0.62]))
+
+    def test_jumps_are_not_overfitting(self):
+        losses = [2.2, 1.4, 1.2, 1.6, 1.5, 1.3, 3.1, 0.85, 1.65]
+        sentence = takeaway_loss(run(train_loss=[2 - 0.05 * n for n in range(9)], eval_loss=losses))
+        assert "overfitting" not in sentence and "lowest after epoch 8 (0.85)" in sentence
 
     def test_both_rising_is_not_overfitting(self):
         assert "overfitting" not in takeaway_loss(run(train_loss=[0.5, 0.7], eval_loss=[0.6, 0.9]))
