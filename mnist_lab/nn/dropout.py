@@ -46,9 +46,11 @@ class Dropout(nn.Module):
         self._device_generator: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """x of any shape -> the same shape, dtype and memory format."""
+        """x of any shape -> the same shape, dtype and memory format (of odd strides: contiguous)."""
         if not self.training or self.p == 0:
             return x
+        if not x.is_contiguous() and not is_channels_last(x):
+            x = x.contiguous()  # places are counted in the order of memory
         if x.device.type == "cpu" and self.p <= FEW:
             places = torch.from_numpy(positions(self._numbers, x.numel(), self.p))
             return _ZeroAt.apply(x, places, 1 / (1 - self.p) if self.scaling else 1.0, self.inplace)
@@ -79,11 +81,12 @@ class Dropout(nn.Module):
 
 def positions(numbers: np.random.Generator, count: int, p: float) -> np.ndarray:
     """Which of `count` elements to drop: int64, ascending; each is among them with probability p, independently."""
-    rate = -math.log1p(-p)
+    rate = max(-math.log1p(-p), 1e-30)  # what float32 can divide by
     expected = count * p
     # Six standard deviations more than expected: one draw in a billion falls short, by an element or two.
     gaps = numbers.standard_exponential(int(expected + 6 * math.sqrt(expected)) + 8, dtype=np.float32)
     gaps /= rate
+    np.minimum(gaps, 2 * count, out=gaps)  # beyond the last element anyway, and so it fits an integer
     places = gaps.astype(np.int64)
     places += 1
     np.cumsum(places, out=places)
