@@ -108,8 +108,8 @@ def median_ratio(over: list[float], under: list[float]) -> float:
 def time_to_accuracy(data: Mnist, say: Say, seeds: int = SEEDS) -> dict[str, Any]:
     """Seconds to the end of the first epoch at or above `TARGET`: the lab's "fast" beside the peer's `b-bn`.
 
-    Mean of the seeds 0, 1, ..., lab and peer in turn. A run that never gets there counts with all its epochs, and the result
-    says so: a lower bound for the peer, a failure for the lab.
+    Mean of the seeds 0, 1, ..., lab and peer in turn. A run that never gets there counts with all its epochs, and the
+    result says so: a lower bound for the peer, a failure for the lab.
     """
     runs = []
     for seed in range(seeds):
