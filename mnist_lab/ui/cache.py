@@ -42,6 +42,8 @@ def warm_up() -> None:
     with _warm_up_lock:
         if _warm_up_thread is None:
             _warm_up_thread = threading.Thread(target=_warm_up, name="warm-up", daemon=True)
+            # In reverse order. Extension modules would report frozen objects as leaked.
+            atexit.register(gc.unfreeze)
             atexit.register(_warm_up_thread.join, EXIT_SECONDS)
             _warm_up_thread.start()
 
@@ -65,7 +67,6 @@ def _warm_up() -> None:
     # What is loaded now stays until the end: without it, collections are short and training is not held up.
     gc.collect()
     gc.freeze()
-    atexit.register(gc.unfreeze)  # or extension modules report at exit that their objects were leaked
     _ready.set()
 
 
