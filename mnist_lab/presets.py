@@ -74,13 +74,20 @@ def _variant(network: str, norm: str, l1: bool, l2: bool) -> Preset:
 
 
 def _own() -> list[Preset]:
-    fast = RunConfig(network="b", epochs=6, learning_rate=0.15, schedule="one-cycle")
+    # Averaging brings 99.4 % two epochs earlier; the small changes keep the last epochs from learning by heart.
+    fast = RunConfig(
+        network="b", epochs=8, learning_rate=0.15, schedule="one-cycle", ema_decay=0.995,
+        rotation=6.0, translation=0.04, scale=0.05,
+    )
     noisy = RunConfig(
         network="b", train_images=1_000, label_noise=0.3, epochs=30, batch_size=64, learning_rate=0.1,
         schedule="one-cycle",
     )
     return [
-        Preset("fast", "Fast: 99.4 % in under a minute", "Network B on all images, a few one-cycle epochs.", fast),
+        Preset(
+            "fast", "Fast: 99.4 % in 8 epochs",
+            "Network B on all images: eight one-cycle epochs, images slightly changed, weights averaged.", fast,
+        ),
         Preset(
             "noisy-1000", "1,000 noisy images",
             "1,000 images with 30 % wrong labels: here regularization moves the test accuracy by points, and a "
