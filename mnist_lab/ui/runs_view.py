@@ -49,9 +49,10 @@ def _table(rows: list[RunRow]) -> None:
     ids = [row.id for row in rows]
     if st.session_state.get(PICKED) not in ids:
         st.session_state[PICKED] = ids[0]
+    key = _table_key(ids)
     st.dataframe(
-        [_cells(row) for row in rows], key=_table_key(ids), hide_index=True, alt="Runs", placeholder="–",
-        on_select=_pick_row, selection_mode="single-row",
+        [_cells(row) for row in rows], key=key, hide_index=True, alt="Runs", placeholder="–",
+        on_select=lambda: _pick_row(key, ids), selection_mode="single-row",
         selection_default={"selection": {"rows": [ids.index(st.session_state[PICKED])]}},
         column_config={
             "Test accuracy": st.column_config.NumberColumn(
@@ -95,9 +96,9 @@ def _cells(row: RunRow) -> dict[str, object]:
     }
 
 
-def _pick_row() -> None:
-    ids, version = st.session_state[TABLE]
-    chosen = st.session_state[f"{TABLE}_{version}"]["selection"]["rows"]
+def _pick_row(key: str, ids: list[str]) -> None:
+    """`key` and `ids` are those of the table that was clicked, which may have been replaced meanwhile."""
+    chosen = st.session_state[key]["selection"]["rows"]
     if chosen and chosen[0] < len(ids):
         st.session_state[PICKED] = ids[chosen[0]]
 
