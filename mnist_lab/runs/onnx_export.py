@@ -8,7 +8,7 @@ import io
 from mnist_lab.runs.record import RunError, RunRecord
 
 NEEDED = ("onnx", "onnxscript")  # what torch.onnx.export itself imports
-TOLERANCE = 1e-3  # of a logit; float32 sums in another order differ by some 1e-5
+TOLERANCE = 1e-4  # of the largest logit; float32 sums in another order differ by some 1e-6 of it
 
 
 def missing_packages() -> list[str]:
@@ -70,6 +70,7 @@ def _check(file: bytes, network, images) -> None:
     onnx.checker.check_model(model)
     (logits,) = ReferenceEvaluator(model).run(None, {"images": images.numpy()})
     with torch.no_grad():
-        difference = (torch.from_numpy(logits) - network(images)).abs().max().item()
-    if not difference < TOLERANCE:
+        expected = network(images)
+    difference = (torch.from_numpy(logits) - expected).abs().max().item()
+    if not difference < TOLERANCE * max(1.0, expected.abs().max().item()):
         raise RunError(f"The ONNX file gives other answers than PyTorch (logits differ by up to {difference:.2g}).")

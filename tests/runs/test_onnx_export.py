@@ -28,7 +28,8 @@ class Record:
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setattr(onnx_export.importlib.util, "find_spec", lambda name: None if name == "onnxscript" else object())
+    there = {"onnx": object(), "onnxscript": None}
+    monkeypatch.setattr(onnx_export.importlib.util, "find_spec", there.get)
     assert onnx_export.missing_packages() == ["onnxscript"]
     with pytest.raises(RunError, match="pip install onnxscript"):
         onnx_export.to_onnx(Record(RunConfig()))
