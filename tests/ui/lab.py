@@ -14,10 +14,14 @@ import fake_training
 from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.store import RunStore
 from mnist_lab.runs.writer import RunWriter
-from mnist_lab.ui import cache, token
+from mnist_lab.ui import cache, source, token
 
 OWNER, OTHER = "0123456789abcdef" * 4, "f" * 64
 CONFIG = fake_training.CONFIG.replace(seed=7)
+FULL_DATA = {
+    "source": "folder", "location": "here", "train": 60_000, "test": 10_000, "files": [], "complete": True,
+    "can_download": True, "note": "",
+}
 TRAIN_PAGE, RUNS_PAGE = "mnist_lab/ui/views/train.py", "mnist_lab/ui/views/runs.py"
 
 
@@ -32,6 +36,7 @@ class Lab:
         monkeypatch.setattr(cache, "queue", lambda: self.queue)
         monkeypatch.setattr(cache, "warm_up", lambda: None)
         monkeypatch.setattr(cache, "engine_ready", lambda: True)
+        monkeypatch.setattr(source, "data_status", lambda: FULL_DATA)
         self.use(fake_training.make_train())
 
     def use(self, train, load_data=fake_training.load_data) -> RunQueue:
