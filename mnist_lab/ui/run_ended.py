@@ -12,6 +12,7 @@ from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.record import WEIGHTS, RunError, RunRecord
 from mnist_lab.ui import charts, run_text, state
 from mnist_lab.ui.live_chart import live_chart
+from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.run_find import FoundRun
 
 TABLE_EPOCHS = 5  # as in the tables of both sources
@@ -21,7 +22,7 @@ MAX_SEED = 2**31 - 1
 def render_result(run: FoundRun) -> None:
     """The headline of a run that ended, or why there is none."""
     if run.state == "failed" and run.progress.last is not None:
-        st.error(run_text.plain(run.progress.last.message))
+        st.error(plain(run.progress.last.message))
         if run.progress.last.traceback:
             with st.expander("Technical details, for whoever mends it"):
                 st.code(run.progress.last.traceback, language=None)
@@ -93,9 +94,9 @@ def _resume(run: FoundRun, queue: RunQueue, owner_hash: str | None) -> None:
         try:
             queue.submit(resume_id=run.id)
         except RunError as error:
-            st.error(run_text.plain(str(error)))
+            st.error(plain(str(error)))
         else:
-            st.rerun()
+            state.rerun()
 
 
 def _next(run: FoundRun) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from mnist_lab.config import KNOBS, RunConfig
 from mnist_lab.config_forms import AUGMENTATION, differences, short_value, title
 from mnist_lab.events import Started
 from mnist_lab.presets import DEFAULT_PRESET, PRESETS
+from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.run_model import Progress
 
 # Color names are those of Streamlit's badges.
@@ -28,11 +28,6 @@ TITLED = (
     "network", "norm", "num_splits", "freeze_gamma", "l1", "l1_kind", "weight_decay", "dropout", "train_images",
     "label_noise", *AUGMENTATION,
 )
-
-
-def plain(text: str) -> str:
-    """Text of others (names, paths, messages) as Markdown that shows it as it is: no links, no images, no styles."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,8 @@ import streamlit as st
 from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.record import RunError
 from mnist_lab.runs.store import RunStore
-from mnist_lab.ui import run_text
+from mnist_lab.ui import run_text, state
+from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.run_charts import draw_charts
 from mnist_lab.ui.run_ended import render_actions, render_result
 from mnist_lab.ui.run_find import FoundRun, find_run
@@ -31,10 +32,10 @@ def render_run(run_id: str, *, queue: RunQueue, store: RunStore, owner_hash: str
     try:
         run = find_run(run_id, queue, store)
     except RunError as error:
-        st.warning(run_text.plain(str(error)))
+        st.warning(plain(str(error)))
         st.page_link(RUNS_PAGE, label="See the runs that are kept")
         return
-    st.subheader(run_text.plain(run.name))
+    st.subheader(plain(run.name))
     # Always there, so that what follows keeps its place when a live run has ended.
     result = st.container(key="run_result")
     every = None if not run.is_live else POLL_SECONDS if run.job else POLL_ELSEWHERE_SECONDS
@@ -52,9 +53,9 @@ def _follow(find: Callable[[], FoundRun], queue: RunQueue, owner_hash: str | Non
     try:
         run = find()
     except RunError:
-        st.rerun()  # deleted meanwhile: the whole page says so
+        state.rerun()  # deleted meanwhile: the whole page says so
     if was_live and not run.is_live:
-        st.rerun()  # one full run, which polls no more
+        state.rerun()  # one full run, which polls no more
     _status(run)
     _stop_button(run, queue, owner_hash)
     _facts(run)

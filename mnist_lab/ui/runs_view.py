@@ -10,6 +10,7 @@ from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.record import BadRun, RunError
 from mnist_lab.runs.store import MAX_NAME, RunStore
 from mnist_lab.ui import cache, run_text, state
+from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.run_find import LIVE
 from mnist_lab.ui.run_list import RunRow, is_anything_live, list_runs
 
@@ -135,7 +136,7 @@ def _open(run_id: str) -> None:
     try:
         state.open_run(run_id)
     except RunError as error:
-        st.error(run_text.plain(str(error)))
+        st.error(plain(str(error)))
     else:
         st.switch_page(TRAIN_PAGE)
 
@@ -165,7 +166,7 @@ def _rename(row: RunRow, store: RunStore) -> None:
 
 
 def _delete(row: RunRow, store: RunStore) -> None:
-    st.markdown(f"Delete **{run_text.plain(row.name)}** with its history and weights? It cannot be brought back.")
+    st.markdown(f"Delete **{plain(row.name)}** with its history and weights? It cannot be brought back.")
     if st.button("Yes, delete it", key=f"runs_delete_{row.id}"):
         _do(lambda: store.delete(row.id))
 
@@ -174,7 +175,7 @@ def _do(change: Callable[[], None]) -> None:
     try:
         change()
     except (RunError, OSError) as error:
-        st.error(run_text.plain(str(error)))
+        st.error(plain(str(error)))
     else:
         st.rerun()
 

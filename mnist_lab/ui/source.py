@@ -10,6 +10,7 @@ from mnist_lab.config import ALL
 from mnist_lab.data.download import DOWNLOAD_SIZE, download_mnist
 from mnist_lab.data.files import DataError, data_status
 from mnist_lab.ui import cache, state
+from mnist_lab.ui.markdown import plain
 
 MEGABYTE = 1e6
 
@@ -27,7 +28,7 @@ def source_text(status: dict[str, Any]) -> str:
     """A line, in Markdown, on the images that a run would use; `status` is `data_status()`."""
     counts = f"{status['train']:,} training and {status['test']:,} test images"
     if status["complete"]:
-        return f"Source: MNIST, {counts}, checksums verified, in {state.plain(status['location'])}."
+        return f"Source: MNIST, {counts}, checksums verified, in {plain(status['location'])}."
     instead = "MNIST, once it is downloaded, or else" if _may_download(status) else ""
     return f"Source: {instead} the bundled sample, {counts}.".replace("  ", " ")
 
@@ -67,7 +68,7 @@ def _show_sample(status: dict[str, Any]) -> None:
             f"Runs use the bundled sample: {status['train']:,} training and {status['test']:,} test images. Figures "
             "on it are not comparable with figures on the full set."
         )
-    st.warning(f"{state.plain(problem or status['note'])} {consequence}", icon="⚠️")
+    st.warning(f"{plain(problem or status['note'])} {consequence}", icon="⚠️")
     if status["can_download"] and st.button(f"Download MNIST ({DOWNLOAD_SIZE / MEGABYTE:.0f} MB)", key="download"):
         _download()
 

@@ -6,7 +6,6 @@ same: it is read when the browser brings another one (a link, Back), and written
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -157,11 +156,16 @@ def close_run() -> None:
 
 
 def start_run(config: RunConfig) -> str:
-    """Put a run in line, show it and its settings, and return its id. Raises `RunError` if that is not possible."""
+    """Put a run in line, show it and its settings, and return its id. Raises `RunError` if that is not possible.
+
+    A run of this browser with the same settings that has not ended is shown instead: a click may arrive twice.
+    """
     owner = owner_hash()
     if owner is None:
         raise RunError("The browser has not answered yet. Try again in a second.")
-    job = cache.queue().submit(config, owner=owner)
+    queue = cache.queue()
+    under_way = (job for job in queue.jobs() if (job.owner_hash, job.config) == (owner, config))
+    job = next(under_way, None) or queue.submit(config, owner=owner)
     set_config(config)
     state = _state()
     state.run_id = job.id
@@ -225,11 +229,6 @@ def typed(name: str) -> Any:
     """What was last chosen or typed in the widget `name`; None before it was drawn."""
     known = _state().widgets.get(name)
     return known.latest if known else None
-
-
-def plain(text: str) -> str:
-    """`text` as Markdown that shows it literally: it may come from a link that somebody else made."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:])", r"\\\1", text)
 
 
 def _state() -> _State:

@@ -7,6 +7,7 @@ import streamlit as st
 from mnist_lab.config_forms import differences
 from mnist_lab.runs.record import RunError
 from mnist_lab.ui import cache, controls, source, state
+from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.widgets import changes_text
 
 LOADING_SECONDS = 0.5
@@ -33,10 +34,10 @@ def render_train() -> None:
         "Start", type="primary", key="start", icon=":material/play_arrow:", width="stretch", on_click=_start,
         disabled=reason is not None,
     )
-    settings.caption(state.plain(reason or controls.settings_caption()))
+    settings.caption(plain(reason or controls.settings_caption()))
     with notes:
         for text in state.notices():
-            st.warning(state.plain(text), icon="⚠️")
+            st.warning(plain(text), icon="⚠️")
     with st.sidebar:
         controls.show_controls(problems, source.source_text(status))
     _show_run()
@@ -95,7 +96,7 @@ def _show_changes() -> None:
         shown, current = state.current_run_config(), state.current_config()
         changes = differences(shown, current) if shown and current else {}
         if changes:
-            st.caption(state.plain(f"The settings have changed since this run: {changes_text(changes)}."))
+            st.caption(plain(f"The settings have changed since this run: {changes_text(changes)}."))
 
 
 def _wait_for_engine() -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from mnist_lab.config import ALL, KNOBS, TYPES, ConfigError, matters, problem
 from mnist_lab.config_forms import parse_value, short_value, to_text
 from mnist_lab.ui import state
+from mnist_lab.ui.markdown import plain
 
 OFF = "off"
 FEW = 2  # choices that fit beside each other
@@ -33,7 +34,7 @@ def show_knob(name: str, problems: dict[str, str]) -> None:
     else:
         _slider(name)
     if name in problems:
-        st.error(state.plain(problems[name]))
+        st.error(plain(problems[name]))
 
 
 def exact_name(name: str) -> str:

@@ -145,7 +145,7 @@ def test_what_makes_sense_beside_nonsense_is_kept(lab):
 def test_a_message_shows_an_address_literally(lab):
     at = open_page(**{"[click](http://evil.example)": "**x**"})
     (warning,) = at.warning
-    assert "\\[click\\]\\(http\\://evil\\.example\\)" in warning.value
+    assert "\\[click\\]\\(http\\:\\/\\/evil\\.example\\)" in warning.value
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
