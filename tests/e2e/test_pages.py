@@ -1,0 +1,139 @@
+"""The pages in the real app: addresses, links, the list of runs, small and dark screens, the keyboard, no network."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from lab_server import SHORT, go_to, open_train, ready, start, start_button, stop_button, wait_for_state
+from playwright.sync_api import expect
+
+from mnist_lab.runs.store import RunStore
+
+pytestmark = pytest.mark.timeout(400)  # a wait fails first, and says what it waited for
+# Text, and whether it is chosen, of every control of the page.
+CONTROLS = """[...document.querySelectorAll('input, [data-testid=stSlider], [data-baseweb=select]')]
+    .map(e => [e.getAttribute('aria-label'), e.value, e.checked, e.tagName === 'INPUT' ? '' : e.innerText])"""
+TOO_WIDE = """[document.documentElement, document.querySelector('[data-testid=stMain]')]
+    .some(e => e.scrollWidth > e.clientWidth)"""
+COLORS = """[[getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor],
+    [...document.querySelectorAll('svg.marks text')].map(e => getComputedStyle(e).fill)]"""
+
+
+def test_nonsense_in_the_address_is_ignored_and_said(server, browsers):
+    page = browsers.new()
+    open_train(page, server.url, epochs="banana", norm="<b>x</b>", no_such="1", label_noise=0.3, run="../../etc")
+    notice = page.get_by_text(re.compile("3 parts of the address were ignored"))
+    expect(notice).to_contain_text("Epochs must be a whole number, not 'banana'")
+    expect(notice).to_contain_text("no_such")
+    expect(page.get_by_text("See the runs that are kept")).to_be_visible()
+    expect(start_button(page)).to_be_enabled()
+    assert "label_noise=0.3" in page.url
+
+
+def test_a_copied_link_opens_the_same_settings(server, browsers):
+    page = browsers.new()
+    open_train(page, server.url)
+    page.get_by_role("combobox", name="Preset").click()
+    page.get_by_role("option", name="1,000 noisy images", exact=True).click()
+    page.wait_for_url(re.compile("train_images=1000"))
+    ready(page)
+    friend = browsers.new()
+    friend.goto(page.url)
+    ready(friend)
+    expect(friend.get_by_text("here regularization moves the test accuracy")).to_be_visible()
+    assert friend.evaluate(CONTROLS) == page.evaluate(CONTROLS)
+    default = browsers.new()
+    open_train(default, server.url)
+    assert default.evaluate(CONTROLS) != page.evaluate(CONTROLS)
+
+
+def test_a_run_in_the_list_is_opened_renamed_and_deleted(server, browsers):
+    page = browsers.new()
+    open_train(page, server.url, **SHORT)
+    run = start(page)
+    wait_for_state(page, "Finished")
+    go_to(page, "Runs")
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_label("New name").fill("My *best* run")
+    page.get_by_role("button", name="Save name").click()
+    picked = page.get_by_role("combobox", name="Picked run")
+    expect(picked).to_have_value(re.compile(r"My \*best\* run"))
+    assert RunStore(server.runs).load(run).name == "My *best* run"
+    page.get_by_role("button", name="Open run").click()
+    expect(page.get_by_role("heading", name="My *best* run")).to_be_visible()
+    assert f"run={run}" in page.url
+    go_to(page, "Runs")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Yes, delete it").click()
+    expect(page.get_by_text("Yes, delete it")).to_have_count(0)
+    page.wait_for_timeout(500)
+    assert picked.count() == 0 or "best" not in picked.input_value()
+    assert not (server.runs / run).exists()
+
+
+@pytest.fixture
+def finished(server, browsers) -> str:
+    """The id of a run that has ended, made if there is none yet."""
+    for run in RunStore(server.runs).list():
+        if run.status == "finished":
+            return run.id
+    page = browsers.new()
+    open_train(page, server.url, **SHORT)
+    run = start(page)
+    wait_for_state(page, "Finished")
+    page.close()
+    return run
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(server, browsers, finished):
+    page = browsers.new(viewport={"width": 390, "height": 844}, has_touch=True)
+    for path in ("/", f"/?run={finished}", "/runs"):
+        page.goto(server.url + path)
+        ready(page)
+        if "run=" in path:
+            page.locator(".st-key-accuracy svg.marks").wait_for()
+        assert not page.evaluate(TOO_WIDE), path
+    page.get_by_test_id("stExpandSidebarButton").click()
+    go_to(page, "Train")
+
+
+def test_the_dark_theme_is_dark_to_the_letters_of_the_charts(server, browsers, finished):
+    page = browsers.new(color_scheme="dark")
+    open_train(page, server.url, run=finished)
+    page.locator(".st-key-accuracy svg.marks").wait_for()
+    (background,), letters = page.evaluate(COLORS)
+    assert brightness(background) < 60 and letters
+    assert all(brightness(color) > 120 for color in letters), letters
+
+
+def brightness(color: str) -> float:
+    """Mean of red, green and blue in "rgb(r, g, b)"."""
+    return sum(float(part) for part in re.findall(r"[\d.]+", color)[:3]) / 3
+
+
+def test_start_and_stop_are_reached_by_keyboard_alone(server, browsers):
+    page = browsers.new()
+    open_train(page, server.url, **SHORT | {"epochs": 200, "train_images": 3_000})
+    press_tab_until(page, start_button(page))
+    page.keyboard.press("Enter")
+    wait_for_state(page, "Running")
+    press_tab_until(page, stop_button(page))
+    page.keyboard.press("Enter")
+    wait_for_state(page, "Stopped")
+
+
+def press_tab_until(page, target) -> None:
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        if target.evaluate("element => element === document.activeElement"):
+            return
+    pytest.fail("100 times Tab, and the button is not reached")
+
+
+def test_the_server_asks_nobody_outside(server, browsers, finished):
+    page = browsers.new()
+    for path in ("/", f"/?run={finished}", "/runs"):
+        page.goto(server.url + path)
+        ready(page)
+    assert not server.outside.exists(), server.outside.read_text()
