@@ -111,12 +111,13 @@ def time_to_accuracy(data: Mnist, say: Say, seeds: int = SEEDS) -> dict[str, Any
     Mean of the seeds 0, 1, ..., lab and peer in turn. A run that never gets there counts with all its epochs, and the
     result says so: a lower bound for the peer, a failure for the lab.
     """
+    root = torchvision_root(data)  # first: without it there is no peer
     runs = []
     for seed in range(seeds):
         lab_seconds, lab_accuracy, lab_epochs = lab_time(preset("fast").config.replace(seed=seed), data)
         say(f"seed {seed}: lab {lab_accuracy:.2f} % after {lab_epochs} epochs, {lab_seconds:.1f} s")
         recipe = preset("b-bn").config.replace(seed=seed)
-        peer_seconds, peer_accuracy, peer_epochs = peer_time(recipe, torchvision_root(data), say)
+        peer_seconds, peer_accuracy, peer_epochs = peer_time(recipe, root, say)
         runs.append({
             "seed": seed, "lab_seconds": lab_seconds, "lab_accuracy": lab_accuracy, "lab_epochs": lab_epochs,
             "lab_reached": lab_accuracy >= TARGET, "peer_seconds": peer_seconds, "peer_accuracy": peer_accuracy,

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from mnist_lab.config import RunConfig
 from mnist_lab.nn.dropout import Dropout
 from mnist_lab.nn.networks import build_network
+from mnist_lab.nn.norms import GhostBatchNorm2d
 
 
 class PeerLoop:
@@ -67,6 +68,9 @@ class PeerLoop:
 
 def with_torch_dropout(network: nn.Sequential) -> nn.Sequential:
     """The same network with `torch.nn.Dropout` in place of the lab's own."""
+    for layer in network:
+        if isinstance(layer, GhostBatchNorm2d):
+            layer.gain = 1.0  # torch's dropout scales for itself
     return nn.Sequential(*(
         nn.Dropout(layer.p) if isinstance(layer, Dropout) else layer for layer in network
     ))
