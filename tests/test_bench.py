@@ -1,0 +1,111 @@
+"""What the benchmark computes, on tiny data; no time is asserted."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import pytest
+
+from mnist_lab import bench
+from mnist_lab.config import RunConfig
+from mnist_lab.data.mnist import DataError, load_sample
+from mnist_lab.presets import preset
+
+TINY = RunConfig(train_images=100, batch_size=50, epochs=2, dropout=0.05, device="cpu")
+
+
+@pytest.fixture
+def tiny():
+    whole = load_sample()
+    return dataclasses.replace(whole, test_images=whole.test_images[:50], test_labels=whole.test_labels[:50])
+
+
+def test_rounds_are_interleaved_and_the_first_is_a_warm_up(monkeypatch):
+    monkeypatch.setattr(bench, "STEPS", 3)
+    order = []
+    loops = {name: map(order.append, itertools.repeat(name)) for name in ("lab", "peer")}
+    rates = bench.interleaved(loops, 128, rounds=2)
+    assert order == (["lab"] * 3 + ["peer"] * 3) * 3
+    assert {name: len(each) for name, each in rates.items()} == {"lab": 2, "peer": 2}
+    assert all(rate > 0 for each in rates.values() for rate in each)
+
+
+def test_a_rate_is_images_over_seconds(monkeypatch):
+    clock = itertools.count(step=0.5)
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(bench, "STEPS", 10)
+    assert bench.interleaved({"lab": itertools.count()}, 128, rounds=1) == {"lab": [10 * 128 / 0.5]}
+
+
+def test_the_ratio_is_taken_round_by_round():
+    assert bench.median_ratio([2, 9, 40], [1, 3, 10]) == 3
+    assert bench.median_ratio([10, 1], [5, 1]) == 1.5, "a slow round slows both sides"
+    with pytest.raises(ValueError):
+        bench.median_ratio([1], [1, 2])
+
+
+def test_the_root_is_torchvisions(tiny, tmp_path):
+    files = dataclasses.replace(tiny, source="folder", location=str(tmp_path / "MNIST" / "raw"))
+    assert bench.torchvision_root(files) == tmp_path == Path(tmp_path)
+    with pytest.raises(DataError, match=r"needs the full data set as files\. Because\."):
+        bench.torchvision_root(dataclasses.replace(tiny, note="Because."))
+
+
+def test_the_labs_loop_goes_on_after_its_last_epoch(tiny):
+    steps = bench.lab_steps(TINY, tiny)
+    for _ in range(7):  # two steps an epoch, two epochs
+        assert next(steps) is None
+
+
+def test_the_machine_is_described():
+    assert set(bench.machine()) == {"cores", "threads", "torch", "device", "cpu_bfloat16", "cpu"}
+
+
+@pytest.mark.parametrize(("target", "epochs"), [(0.0, 1), (101.0, 2)])
+def test_the_time_is_that_of_the_first_epoch_that_gets_there_or_of_the_last(tiny, monkeypatch, target, epochs):
+    monkeypatch.setattr(bench, "TARGET", target)
+    seconds, accuracy, epoch = bench.lab_time(TINY, tiny)
+    assert epoch == epochs and 0 <= accuracy <= 100 and seconds > 0
+
+
+@pytest.mark.parametrize(("target", "epochs"), [(50.0, 2), (101.0, 3)])
+def test_the_peers_time_too(monkeypatch, target, epochs):
+    class Peer:
+        def __init__(self, *_):
+            self.trained = 0
+
+        def epoch(self):
+            self.trained += 1
+            yield 1.0
+
+        def test_accuracy(self):
+            return 30.0 * self.trained
+
+    monkeypatch.setattr(bench, "PeerLoop", Peer)
+    monkeypatch.setattr(bench, "TARGET", target)
+    said = []
+    seconds, accuracy, epoch = bench.peer_time(TINY.replace(epochs=3), "nowhere", said.append)
+    assert (accuracy, epoch, len(said)) == (30.0 * epochs, epochs, epochs) and seconds > 0
+
+
+def test_the_share_is_of_the_means_and_bounds_are_called_bounds(tiny, monkeypatch):
+    seeds = []
+    monkeypatch.setattr(bench, "torchvision_root", lambda data: "root")
+    monkeypatch.setattr(bench, "lab_time", lambda config, data: (seeds.append(config.seed), (10.0, 99.45, 5))[1])
+    peer = iter([(100.0, 99.4, 20), (200.0, 99.39, 25), (300.0, 99.41, 22)] * 2)
+    monkeypatch.setattr(bench, "peer_time", lambda config, root, say: (seeds.append(config.seed), next(peer))[1])
+    found = bench.time_to_accuracy(tiny, lambda text: None)
+    count = len(found["runs"])
+    assert seeds == [seed for seed in range(count) for _ in range(2)], "lab and peer in turn, the same seeds"
+    assert found["lab_seconds"] == 10 and found["share_of_peer"] == pytest.approx(10 / found["peer_seconds"])
+    assert [run["peer_reached"] for run in found["runs"]] == [True, False, True][:count]
+    assert found["share_is_upper_bound"] and found["lab_always_reached"] and found["target"] == 99.4
+
+
+def test_both_sides_run_the_recipes_promised():
+    """Issue 2: network B with dropout 0.05 and batch 128; network A with its augmentation."""
+    b, a = preset("b-bn").config, preset("a-bn").config
+    assert (b.network, b.batch_size, b.dropout) == ("b", 128, 0.05)
+    assert (a.network, a.batch_size, a.rotation, a.second_rotation) == ("a", 128, 7.0, 20.0)
