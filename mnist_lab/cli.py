@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     bench.set_defaults(run=run_bench)
     bench.add_argument("--time-to-accuracy", action="store_true", help="instead: time to 99.4 %%; takes up to an hour")
     bench.add_argument("--seeds", type=int, default=3, metavar="N", help="for the time to accuracy (default: 3)")
+    bench.add_argument("--peer-epochs", type=int, metavar="N", help="give the peer up after so many (default: its 25)")
     data = commands.add_parser("data", help="which images are used, and whether they are complete")
     data.set_defaults(run=run_data)
     data.add_argument("--download", action="store_true", help="fetch MNIST if it is not there")
@@ -170,12 +171,14 @@ def run_bench(options: argparse.Namespace) -> int:
     from mnist_lab import bench
     from mnist_lab.data.mnist import DataError, load_mnist
 
-    if options.seeds < 1:
-        raise BadInput("--seeds must be at least 1.")
+    if options.seeds < 1 or (options.peer_epochs is not None and options.peer_epochs < 1):
+        raise BadInput("--seeds and --peer-epochs must be at least 1.")
     try:
         data = load_mnist()
         timed = options.time_to_accuracy
-        result = bench.time_to_accuracy(data, say, options.seeds) if timed else bench.bench(data, say)
+        result = (
+            bench.time_to_accuracy(data, say, options.seeds, options.peer_epochs) if timed else bench.bench(data, say)
+        )
         print(json.dumps(result, indent=2))
     except DataError as error:
         raise BadInput(str(error)) from error
