@@ -87,16 +87,21 @@ def launch(playwright: Playwright) -> Browser:
 
 
 def ready(page: Page) -> None:
-    """Wait until the page is connected, drawn, and allows a run to be started or stopped."""
+    """Wait until the page is connected and drawn."""
     idle = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
     page.locator(idle).wait_for()
     expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
-def open_train(page: Page, url: str, **query: object) -> None:
-    """The Train page with settings or a run."""
-    page.goto(f"{url}/?{urlencode(query)}")
+def open_page(page: Page, url: str) -> None:
+    """Any page of the app."""
+    page.goto(url, wait_until="commit")
     ready(page)
+
+
+def open_train(page: Page, url: str, **query: object) -> None:
+    """The Train page with settings or a run, once Start and Stop know whose browser this is."""
+    open_page(page, f"{url}/?{urlencode(query)}")
     expect(page.get_by_text("waiting for the browser")).to_have_count(0)
 
 

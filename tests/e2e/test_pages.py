@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from lab_server import SHORT, go_to, open_train, ready, start, start_button, stop_button, wait_for_state
+from lab_server import SHORT, go_to, open_page, open_train, ready, start, start_button, stop_button, wait_for_state
 from playwright.sync_api import expect
 
 from mnist_lab.runs.store import RunStore
@@ -39,8 +39,7 @@ def test_a_copied_link_opens_the_same_settings(server, browsers):
     page.wait_for_url(re.compile("train_images=1000"))
     ready(page)
     friend = browsers.new()
-    friend.goto(page.url)
-    ready(friend)
+    open_page(friend, page.url)
     expect(friend.get_by_text("here regularization moves the test accuracy")).to_be_visible()
     assert friend.evaluate(CONTROLS) == page.evaluate(CONTROLS)
     default = browsers.new()
@@ -89,8 +88,7 @@ def finished(server, browsers) -> str:
 def test_on_a_phone_nothing_is_wider_than_the_screen(server, browsers, finished):
     page = browsers.new(viewport={"width": 390, "height": 844}, has_touch=True)
     for path in ("/", f"/?run={finished}", "/runs"):
-        page.goto(server.url + path)
-        ready(page)
+        open_page(page, server.url + path)
         if "run=" in path:
             page.locator(".st-key-accuracy svg.marks").wait_for()
         assert not page.evaluate(TOO_WIDE), path
@@ -134,6 +132,5 @@ def press_tab_until(page, target) -> None:
 def test_the_server_asks_nobody_outside(server, browsers, finished):
     page = browsers.new()
     for path in ("/", f"/?run={finished}", "/runs"):
-        page.goto(server.url + path)
-        ready(page)
+        open_page(page, server.url + path)
     assert not server.outside.exists(), server.outside.read_text()
