@@ -25,7 +25,7 @@ CHROMIUM_OPTIONS = [
 PATIENCE = 120.0  # seconds until a wait has failed: nothing takes long, but the machine may be busy
 LONG = dict(train_images=3_000, batch_size=64, epochs=200)  # settings of a run that nobody waits for
 SHORT = dict(train_images=100, batch_size=50, epochs=2)
-POINTS = ".st-key-accuracy svg.marks path[aria-roledescription=point]"  # two for every epoch that ended
+POINTS = ".st-key-accuracy svg.marks path[aria-roledescription=point]"  # none before an epoch has ended
 LINES = "[...document.querySelectorAll('.st-key-loss svg.marks path')].map(path => path.getAttribute('d')).join()"
 
 
