@@ -132,7 +132,7 @@ class Job:
             return self._work(writer, checkpoint)
         # Whatever it is, SystemExit included, the record and the log must tell: nobody else will see it.
         except BaseException as error:
-            return _record_failure(writer, error)
+            return record_failure(writer, error)
         finally:
             if writer:
                 writer.close()
@@ -153,7 +153,7 @@ class Job:
         except _StopRequested:
             writer.stop()
             return Stopped(summary={})
-        _check_same_data(writer.record.data, data)
+        check_same_data(writer.record.data, data)
         trained = train(
             self.config, data, self._emit(writer), self._stop.is_set, resume=checkpoint,
             on_checkpoint=writer.checkpoint,
@@ -194,7 +194,7 @@ class Job:
         return emit
 
 
-def _check_same_data(seen: dict[str, Any], data: Mnist) -> None:
+def check_same_data(seen: dict[str, Any], data: Mnist) -> None:
     """Refuse to go on with other images than the run began with. Raises `RunError`."""
     if seen and seen.get("checksum") != data.checksum:
         raise RunError(
@@ -203,7 +203,8 @@ def _check_same_data(seen: dict[str, Any], data: Mnist) -> None:
         )
 
 
-def _record_failure(writer: RunWriter | None, error: BaseException) -> Failed:
+def record_failure(writer: RunWriter | None, error: BaseException) -> Failed:
+    """End the run by `error`, on disk too if there is a writer, and return the event that says so."""
     message, trace = explain(error), "".join(traceback.format_exception(error))
     if writer:
         try:

@@ -41,10 +41,14 @@ def default_root() -> Path:
 
 
 class RunStore:
-    """The runs in one folder, which need not exist yet. Threads and processes may share a folder."""
+    """The runs in one folder, which need not exist yet. Threads and processes may share a folder.
 
-    def __init__(self, root: Path | str | None = None):
+    `leave_out` names folders in it that are known to be something else.
+    """
+
+    def __init__(self, root: Path | str | None = None, leave_out: tuple[str, ...] = ()):
         self.root = Path(root) if root is not None else default_root()
+        self._leave_out = leave_out
         self._cache: dict[str, tuple[tuple[int, ...], RunSummary]] = {}
         self._cache_lock = threading.Lock()
 
@@ -114,7 +118,7 @@ class RunStore:
     def _folders(self) -> Iterator[Path]:
         with contextlib.suppress(FileNotFoundError), os.scandir(self.root) as entries:
             for entry in entries:
-                if entry.is_dir() and not entry.name.startswith("."):
+                if entry.is_dir() and not entry.name.startswith(".") and entry.name not in self._leave_out:
                     yield Path(entry.path)
 
     def _folder(self, id: str) -> Path:
