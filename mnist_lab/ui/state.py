@@ -1,4 +1,5 @@
-"""The only owner of session state and query parameters: the settings on the page and the run it shows.
+"""The only owner of session state and query parameters: the settings on the page and the run it shows. What the other
+pages show is in `page_state`, which belongs to it.
 
 Widgets are drawn from here and report their changes to here; their own state dies with their page. The URL says the
 same: it is read when the browser brings another one (a link, Back), and written after every change.
@@ -17,7 +18,7 @@ from mnist_lab.config import KNOBS, ConfigError, RunConfig, check
 from mnist_lab.config_forms import from_query, parse_value, to_query
 from mnist_lab.presets import DEFAULT_PRESET, PRESETS, preset_of
 from mnist_lab.runs.record import RunError
-from mnist_lab.ui import cache, token
+from mnist_lab.ui import cache, page_state, token
 
 TRAIN = "Train"
 RUN = "run"  # query parameter: the id of the run on the page
@@ -62,6 +63,7 @@ def enter(page: str) -> None:
     arrived, state.page = state.page != page, page
     changed, state.changed = state.changed, False
     if page != TRAIN:
+        page_state.enter(page, arrived)
         return
     query = st.query_params.to_dict()
     # What is asked for before the browser has our latest URL comes with the one before: that is no navigation.

@@ -1,0 +1,70 @@
+"""What the pages that look at runs show, each its own: the part of `state` that is not about training.
+
+A page has named texts (its run, its filter, ...) that are its URL: read when the browser brings another one (a link,
+Back), written after every change, and remembered while another page is open. What does not belong in a link is in the
+page's `memory`. A text from a URL may be anything: whoever reads it decides what it means.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+MAX_VALUES, MAX_LENGTH = 20, 400  # of a URL: no page needs more, and what is longer is left out
+LATE_SECONDS = 1.0  # within which a request may still come with the URL that we replaced
+_KEY = "mnist_lab_pages"
+
+
+@dataclass
+class _Page:
+    values: dict[str, str] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict)  # as the URL was when it last agreed with `values`
+    replaced: dict[str, str] | None = None  # the query before, ...
+    written: float = 0.0  # ... and when, on the monotonic clock, it was replaced
+    changed: bool = False
+
+
+def enter(page: str, arrived: bool) -> None:
+    """Bring the page's values and the URL together. `state.enter` calls it once in a script run.
+
+    `arrived` says whether another page was shown before.
+    """
+    known = _page(page)
+    changed, known.changed = known.changed, False
+    query = st.query_params.to_dict()
+    # What is asked for before the browser has our latest URL comes with the one before: that is no navigation.
+    late = query == known.replaced and time.monotonic() - known.written < LATE_SECONDS
+    if changed or (arrived and known.values and not query):  # page links drop the parameters
+        known.query = dict(known.values)
+        if query != known.query:
+            st.query_params.from_dict(known.query)  # one call, so that Back has one entry
+            known.replaced, known.written = query, time.monotonic()
+    elif query != known.query and not late:
+        known.query = query
+        short = [(name, text) for name, text in query.items() if len(name) + len(text) <= MAX_LENGTH]
+        known.values = dict(short[:MAX_VALUES])
+
+
+def values(page: str) -> dict[str, str]:
+    """The page's part of the URL, by name."""
+    return dict(_page(page).values)
+
+
+def set_values(page: str, **changes: str | None) -> None:
+    """Change some of them; None takes one out. In a callback, or before a rerun, so that the URL is written."""
+    known = _page(page)
+    known.values = {name: text for name, text in (known.values | changes).items() if text is not None}
+    known.changed = True
+
+
+def memory(page: str) -> dict[str, Any]:
+    """What the session remembers for the page beside its URL; to be changed in place."""
+    return _page(page).memory
+
+
+def _page(page: str) -> _Page:
+    return st.session_state.setdefault(_KEY, {}).setdefault(page, _Page())
