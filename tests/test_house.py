@@ -14,7 +14,7 @@ PACKAGE = ROOT / "mnist_lab"
 # A module imports only what is above it, and its own folder. The design's list, with what has come since.
 ORDER = [
     "config", "config_forms", "presets", "events", "seeds", "device", "data", "nn", "digitize", "evaluation",
-    "statistics", "microscope", "measures", "trainer", "training", "runs", "peers", "bench", "cli", "__main__", "ui",
+    "counts", "statistics", "planning", "verdict_text", "microscope", "measures", "trainer", "training", "studies", "runs", "peers", "bench", "sweep_command", "cli", "__main__", "ui",
 ]
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

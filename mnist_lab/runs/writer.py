@@ -280,6 +280,26 @@ def _release_on_error(lock: FileLock) -> Iterator[None]:
         raise
 
 
+def write_folder(root: Path, id: str, files: dict[str, bytes]) -> None:
+    """Write a run that ended elsewhere, at once and whole; one of that id that ended here before is kept instead.
+
+    What an earlier attempt left half done is removed. Raises `RunError` while a process is at work on it.
+    """
+    lock = acquire(root, id)
+    try:
+        if not (root / id).exists():
+            new = root / f".new-{id}"
+            new.mkdir(exist_ok=True)
+            for name, content in files.items():
+                (new / name).write_bytes(content)
+            _patiently(new.rename, root / id)
+        if (root / f"{id}{PART}").exists():
+            remove_folder(root / f"{id}{PART}")
+        forget(root, id)
+    finally:
+        lock.release()
+
+
 def remove_folder(folder: Path) -> None:
     """Delete a folder so that it is gone as a whole or not at all, from the readers' point of view."""
     trash = folder.with_name(f".trash-{folder.name}-{time.time_ns()}")

@@ -1,0 +1,28 @@
+"""The studies that ship: which settings, with how many seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mnist_lab.config import RunConfig
+from mnist_lab.presets import PRESETS
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study before it is run. `presets` says that the settings are presets, under their names."""
+
+    name: str
+    title: str
+    settings: dict[str, RunConfig]
+    seeds: Sequence[int]
+    presets: bool = False
+
+
+SOURCES = Plan(
+    "sources", "Every variant of both sources, with that source's own recipe",
+    {name: preset.config for name, preset in PRESETS.items() if name.startswith(("a-", "b-"))},
+    range(5), presets=True,
+)
+STUDIES = {plan.name: plan for plan in (SOURCES,)}

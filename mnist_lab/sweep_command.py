@@ -1,0 +1,141 @@
+"""`python -m mnist_lab sweep`: presets or a study, with several seeds, on all cores or a Dask cluster."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mnist_lab.presets import ALIASES, preset
+from mnist_lab.runs.store import RunStore
+from mnist_lab.runs.sweep import (
+    SweepError,
+    Task,
+    Workers,
+    dask_workers,
+    default_workers,
+    epochs_so_far,
+    left_to_do,
+    local_workers,
+    sweep,
+    tasks_for,
+    work,
+)
+from mnist_lab.runs.sweep_worker import Outcome
+from mnist_lab.studies import STUDIES
+
+FAILURE = 1
+
+
+def add_sweep(commands: Any) -> None:
+    """Add the command and its options."""
+    command = commands.add_parser("sweep", help="train presets or a study with several seeds; goes on after a kill")
+    command.set_defaults(run=run_sweep)
+    command.add_argument("--preset", nargs="+", default=[], metavar="NAME", help="presets to train")
+    command.add_argument("--study", choices=list(STUDIES), help="instead: all settings and seeds of a study")
+    command.add_argument("--seeds", type=seeds, metavar="N", help="how many, from 0; or FIRST-LAST (default: 5)")
+    command.add_argument("--out", type=Path, metavar="DIR", help="folder of runs (default: MNIST_LAB_RUNS or runs/)")
+    command.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
+    command.add_argument("--threads", type=int, default=1, metavar="N", help="threads of a process (default: 1)")
+    command.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
+
+
+def seeds(text: str) -> list[int]:
+    """The seeds meant by "5" (0 to 4) or "10-14"."""
+    found = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", text)
+    first, last = (int(found[1]), int(found[2])) if found and found[2] else (0, int(found[1]) - 1 if found else -1)
+    if last < first:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number, such as 5, nor a range, such as 10-14")
+    return list(range(first, last + 1))
+
+
+def planned(options: argparse.Namespace) -> list[Task]:
+    """The tasks that were asked for. Raises `ConfigError` and `SweepError`."""
+    if bool(options.preset) == bool(options.study):
+        raise SweepError("Say what to train: --preset NAME... or --study NAME.")
+    if (options.workers is not None and options.workers < 1) or options.threads < 1:
+        raise SweepError("--workers and --threads must be at least 1.")
+    if options.study:
+        study = STUDIES[options.study]
+        return tasks_for(study.settings, options.seeds or study.seeds, study.presets)
+    names = dict.fromkeys(ALIASES.get(name, name) for name in options.preset)
+    return tasks_for({name: preset(name).config for name in names}, options.seeds or range(5))
+
+
+def run_sweep(options: argparse.Namespace) -> int:
+    """Train what is not there yet, a line on stdout for each run that ends; the exit status."""
+    from mnist_lab.data.mnist import load_mnist
+
+    tasks = planned(options)
+    data = load_mnist(progress=lambda message, share: print(f"{message} {share:.0%}", file=sys.stderr))
+    if data.is_sample:
+        print(f"NOTE: figures on the bundled sample are not comparable. {data.note}", file=sys.stderr)
+    store = RunStore(options.out)
+    left = left_to_do(tasks, store, data.checksum)
+    failed: list[Outcome] = []
+    with Bar(tasks, left, store.root, len(data.train_images)) as bar:
+        def ended(outcome: Outcome) -> None:
+            bar.ended(outcome)
+            if outcome.status != "finished":
+                failed.append(outcome)
+
+        sweep(left, _workers(options, store.root, data.checksum), store, ended, bar.tick)
+    for outcome in failed:
+        print(f"mnist_lab: {outcome.id} {outcome.status}: {outcome.message}", file=sys.stderr)
+    return FAILURE if failed else 0
+
+
+def _workers(options: argparse.Namespace, root: Path, checksum: str) -> Workers:
+    if options.dask:
+        return dask_workers(options.dask, checksum, options.threads)
+    return local_workers(root, checksum, options.workers or default_workers(), options.threads)
+
+
+class Bar:
+    """All runs as one bar on stderr with the time left, and a line of JSON on stdout for each that ends."""
+
+    def __init__(self, tasks: Sequence[Task], left: Sequence[Task], root: Path, images: int):
+        self.root, self.images, self.total, self.there = root, images, len(tasks), len(tasks) - len(left)
+        self.under_way = {task.id: task for task in left}
+        self.work, self.work_ended = sum(work(task, images) for task in left), 0.0
+        self.begun = {task.id: epochs_so_far(root, task) for task in left}  # the time left counts what is done now
+
+    def __enter__(self) -> Bar:
+        from tqdm import tqdm
+
+        form = "{percentage:3.0f}%|{bar}| [{elapsed}<{remaining}{postfix}]"
+        self.bar = tqdm(total=max(self.work - self._before(self.under_way), 1.0), file=sys.stderr, bar_format=form)
+        self._show()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def tick(self) -> None:
+        """Look at how far the runs under way are."""
+        done = sum(self._done(task) for task in self.under_way.values())
+        self.bar.n = min(self.work_ended + done, self.bar.total)
+        self.bar.refresh()
+
+    def ended(self, outcome: Outcome) -> None:
+        """Say that a run ended."""
+        task = self.under_way.pop(outcome.id)
+        self.work_ended += work(task, self.images) - self._before({task.id: task})
+        self.there += outcome.status == "finished"
+        result = {"run": outcome.id, "status": outcome.status, "test_accuracy": outcome.test_accuracy}
+        with self.bar.external_write_mode(file=sys.stdout):
+            print(json.dumps(result | {"seconds": round(outcome.seconds, 1)}), flush=True)
+        self._show()
+
+    def _show(self) -> None:
+        self.bar.set_postfix_str(f"{self.there} of {self.total} runs finished")
+
+    def _done(self, task: Task) -> float:
+        return work(task, self.images) * (epochs_so_far(self.root, task) - self.begun[task.id]) / task.config.epochs
+
+    def _before(self, tasks: dict[str, Task]) -> float:
+        return sum(work(task, self.images) * self.begun[id] / task.config.epochs for id, task in tasks.items())
