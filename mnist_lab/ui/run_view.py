@@ -10,6 +10,7 @@ from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.record import RunError
 from mnist_lab.runs.store import RunStore
 from mnist_lab.ui import run_text, state
+from mnist_lab.ui.hints import not_learning
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.run_charts import draw_charts
 from mnist_lab.ui.run_ended import render_actions, render_result
@@ -59,6 +60,7 @@ def _follow(find: Callable[[], FoundRun], queue: RunQueue, owner_hash: str | Non
     _status(run)
     _stop_button(run, queue, owner_hash)
     _facts(run)
+    _hint(run)
     draw_charts(run.progress, run.config)
 
 
@@ -112,3 +114,9 @@ def _facts(run: FoundRun) -> None:
             st.caption("  \n".join([run_text.settings_text(run.config, run.preset), *facts]))
         else:
             st.caption(run_text.settings_text(run.config, run.preset))
+
+
+def _hint(run: FoundRun) -> None:
+    with st.container(key="run_hint"):
+        if run.state != "failed" and (hint := not_learning(run.progress, run.config)):
+            st.warning(hint, icon="💡")

@@ -52,11 +52,11 @@ def takeaway_accuracy(history: Sequence[Record], eval_images: int = 10_000) -> s
     if not history:
         return NO_EPOCH
     last = history[-1]
+    held_out = last["eval_accuracy"]
+    if max(last["train_accuracy"], last["train_accuracy_true"], held_out) <= GUESSING:
+        return f"{_both_accuracies(last)}: no better than guessing (10 %)."
     if _has_label_noise(history):
         return _noisy_accuracy(last)
-    held_out = last["eval_accuracy"]
-    if max(last["train_accuracy"], held_out) <= GUESSING:
-        return f"{_both_accuracies(last)}: no better than guessing (10 %)."
     two_standard_errors = 2 * math.sqrt(held_out * (100 - held_out) / eval_images)
     if abs(last["train_accuracy"] - held_out) < max(SMALL_GAP, two_standard_errors):
         return f"{_both_accuracies(last)}: no gap to speak of, so the network does as well on new images."

@@ -161,6 +161,44 @@ def test_a_run_of_another_process_is_followed_but_not_stopped(lab):
     assert queue.job(job.id).state == "running"
 
 
+@pytest.fixture
+def dead(monkeypatch):
+    """Every epoch is that of a network which gives the same answer to every image."""
+    event, started = fake_training.epoch_event, fake_training.started_event
+    numbers = dict(
+        train_loss=2.3026, eval_loss=2.3026, train_accuracy=10.0, train_accuracy_true=10.0, eval_accuracy=9.8,
+        weight_norm=40.0,
+    )
+    monkeypatch.setattr(fake_training, "epoch_event", lambda *given: replace(event(*given), **numbers))
+    monkeypatch.setattr(fake_training, "started_event", lambda *given: replace(started(*given), steps_per_epoch=469))
+
+
+def hints(at) -> list[str]:
+    return [warning.value for warning in at.warning if "not learning" in warning.value]
+
+
+def test_a_dead_network_comes_with_what_to_try(lab, dead):
+    lab.gated()
+    job = lab.submit(config=CONFIG.replace(norm="none", learning_rate=0.3))
+    lab.gate.wait()
+    at = lab.page(job.id)
+    assert not hints(at), "no epoch has ended"
+    lab.gate.let(1)
+    lab.gate.wait()
+    at.run()
+    (live,) = hints(at)
+    assert "9.8 % of the test digits after epoch 1" in live and "Choose batch norm" in live
+    lab.gate.open()
+    assert job.join(20)
+    at.run()
+    (ended,) = hints(at)
+    assert "after epoch 3" in ended and "a lower learning rate, such as 0.03 instead of 0.3" in ended
+
+
+def test_a_network_that_learns_comes_without_hints(lab):
+    assert not hints(lab.page(lab.ended()))
+
+
 def fail(epoch, step, should_stop):
     if epoch == 2:
         raise TrainingFailed("The loss grew: try a *lower* learning rate.")

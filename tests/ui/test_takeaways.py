@@ -158,6 +158,10 @@ class TestAccuracy:
     def test_guessing(self):
         assert "no better than guessing" in takeaway_accuracy([record(train_accuracy=11.2, eval_accuracy=9.8)])
 
+    def test_guessing_with_noisy_labels(self):
+        history = [record(train_accuracy=10.3, train_accuracy_true=10.1, eval_accuracy=9.8)]
+        assert "no better than guessing" in takeaway_accuracy(history)
+
 
 class TestLearningRate:
     def test_one_epoch(self):
