@@ -26,10 +26,12 @@ from mnist_lab.data import files
 from mnist_lab.data.files import DataError
 
 Progress = Callable[[str, float], None]
+Specs = tuple[files.IdxFile, ...]
 
 # torchvision.datasets.MNIST.mirrors, repeated here because torchvision takes seconds to import.
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
 DOWNLOAD_SIZE = 11_594_722  # bytes of the four archives
+TEST_SET_SIZE = 1_653_419  # of the two with the test set
 
 # All in seconds. Without a network the answer is promised within 10: the rest is for a slow machine.
 PROBE_SECONDS = 4.0
@@ -55,13 +57,13 @@ def download_mnist(root: Path | str | None = None, *, progress: Progress | None 
         DataError: saying why it was not possible, naming a file that came truncated or wrong, and what to do.
     """
     folder = files.data_folder(root)
-    if _is_complete(folder):
+    if _is_complete(folder, files.FILES):
         return False
     failed_at, reason = _failures.get(folder, (-REMEMBER_SECONDS, ""))
     if not retry and time.monotonic() - failed_at < REMEMBER_SECONDS:
         raise DataError(reason)
     try:
-        fetched = _download(folder, progress or (lambda message, fraction: None))
+        fetched = _download(folder, files.FILES, progress or _silent)
     except DataError as error:
         _failures[folder] = (time.monotonic(), str(error))
         raise
@@ -69,31 +71,46 @@ def download_mnist(root: Path | str | None = None, *, progress: Progress | None 
     return fetched
 
 
-def _download(folder: Path, progress: Progress) -> bool:
-    before = files.describe(files.check_folder(folder), folder)
+def fetch_test_set(root: Path | str | None = None, *, progress: Progress | None = None) -> bool:
+    """Make sure that the test images and their labels are in the data folder, downloading these two files alone.
+
+    Otherwise as `download_mnist` with `retry`: they are verified, put in place whole, and fetched once when several
+    ask at a time.
+    """
+    folder, wanted = files.data_folder(root), files.test_set_files()
+    return not _is_complete(folder, wanted) and _download(folder, wanted, progress or _silent)
+
+
+def _silent(message: str, fraction: float) -> None:
+    pass
+
+
+def _download(folder: Path, wanted: Specs, progress: Progress) -> bool:
+    before = files.describe(files.check_folder(folder, wanted), folder)
+    advice = files.what_to_do(folder, wanted)
     if not files.is_writable(folder):
-        raise DataError(f"{before} The folder cannot be written to. {files.what_to_do(folder)}")
+        raise DataError(f"{before} The folder cannot be written to. {advice}")
     # Asked before the lock is taken: without a network nobody waits for anybody.
     mirrors, failures = _answering_mirrors(_mirrors(), progress)
     try:
         if mirrors:
             folder.mkdir(parents=True, exist_ok=True)
             with _locked(folder, progress):
-                if _is_complete(folder):
+                if _is_complete(folder, wanted):
                     return False
                 _remove_abandoned(folder)
                 for mirror in mirrors:
-                    reason = _try_mirror(mirror, folder, progress)
+                    reason = _try_mirror(mirror, folder, wanted, progress)
                     if not reason:
                         return True
                     failures.append(f"{_host(mirror)}: {reason}")
     except OSError as error:
-        raise DataError(f"{before} It cannot be saved there: {error}. {files.what_to_do(folder)}") from error
-    raise DataError(f"{before} Downloading it failed ({'; '.join(failures)}). {files.what_to_do(folder)}")
+        raise DataError(f"{before} It cannot be saved there: {error}. {advice}") from error
+    raise DataError(f"{before} Downloading it failed ({'; '.join(failures)}). {advice}")
 
 
-def _is_complete(folder: Path) -> bool:
-    return all(check.state == "ok" for check in files.check_folder(folder))
+def _is_complete(folder: Path, wanted: Specs) -> bool:
+    return all(check.state == "ok" for check in files.check_folder(folder, wanted))
 
 
 def _mirrors() -> tuple[str, ...]:
@@ -162,44 +179,44 @@ def _remove_abandoned(folder: Path) -> None:
         shutil.rmtree(left)
 
 
-def _try_mirror(mirror: str, folder: Path, progress: Progress) -> str:
+def _try_mirror(mirror: str, folder: Path, wanted: Specs, progress: Progress) -> str:
     """Download from one mirror, verify, move in place. Returns "" or why that failed."""
     # In the same folder, so that moving a file is one step that either happened or did not.
     temporary = Path(tempfile.mkdtemp(prefix=".download-", dir=folder))
     try:
-        reason = _run_child(mirror, temporary, progress)
-        arrived = files.check_folder(temporary)
+        reason = _run_child(mirror, temporary, wanted, progress)
+        arrived = files.check_folder(temporary, wanted)
         bad = [check.problem for check in arrived if check.state != "ok"]
         if reason or bad:
             return ", ".join(part for part in (bad[0] if bad else "", reason) if part)
         progress("Putting the files in place", 1.0)
-        _move(arrived, folder)
+        _move(arrived, folder, wanted)
         return ""
     finally:
         shutil.rmtree(temporary)
 
 
-def _move(arrived: list[files.FileCheck], folder: Path) -> None:
+def _move(arrived: list[files.FileCheck], folder: Path, wanted: Specs) -> None:
     target = files.raw_folder(folder)
     target.mkdir(parents=True, exist_ok=True)
-    for check, present in zip(arrived, files.check_folder(folder), strict=True):
+    for check, present in zip(arrived, files.check_folder(folder, wanted), strict=True):
         if present.state != "ok":
             check.path.replace(target / check.path.name)
 
 
-def _run_child(mirror: str, temporary: Path, progress: Progress) -> str:
+def _run_child(mirror: str, temporary: Path, wanted: Specs, progress: Progress) -> str:
     """Run torchvision's download to its end. Returns "" or why it failed; never leaves the child running."""
     log = temporary / "log.txt"
     with log.open("wb") as output:
         child = subprocess.Popen(
-            _child_command(mirror, temporary),
+            _child_command(mirror, temporary, wanted),
             cwd=files.PROJECT,
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     try:
-        reason = _watch(child, files.raw_folder(temporary), progress)
+        reason = _watch(child, files.raw_folder(temporary), wanted, progress)
     finally:
         child.kill()
         child.wait()
@@ -207,14 +224,16 @@ def _run_child(mirror: str, temporary: Path, progress: Progress) -> str:
     return reason or ("" if child.returncode == 0 else _last_line(log))
 
 
-def _child_command(mirror: str, temporary: Path) -> list[str]:
+def _child_command(mirror: str, temporary: Path, wanted: Specs) -> list[str]:
     command = [sys.executable, "-m", "mnist_lab.data.fetch", str(temporary), mirror, str(SOCKET_SECONDS)]
     # torchvision knows the checksum of each archive on its own mirrors; a school's mirror packs its own.
-    return command if mirror in MIRRORS else [*command, "--any-archive"]
+    packing = [] if mirror in MIRRORS else ["--any-archive"]
+    return command + packing + (["--test-set"] if wanted == files.test_set_files() else [])
 
 
-def _watch(child: subprocess.Popen, raw: Path, progress: Progress) -> str:
+def _watch(child: subprocess.Popen, raw: Path, wanted: Specs, progress: Progress) -> str:
     """Report progress until the child ends. Returns "" or, when nothing came for too long, that."""
+    whole = TEST_SET_SIZE if wanted == files.test_set_files() else DOWNLOAD_SIZE
     last_size, last_change = None, time.monotonic()
     while child.poll() is None:
         size = _received(raw)
@@ -223,8 +242,8 @@ def _watch(child: subprocess.Popen, raw: Path, progress: Progress) -> str:
         patience = START_SECONDS if size is None else STALL_SECONDS
         if time.monotonic() - last_change > patience:
             return f"nothing arrived for {patience:g} seconds"
-        done = min((size or 0) / DOWNLOAD_SIZE, 1.0)
-        progress(f"Downloading MNIST ({done:.0%} of {DOWNLOAD_SIZE / 1e6:.1f} MB)", done)
+        done = min((size or 0) / whole, 1.0)
+        progress(f"Downloading MNIST ({done:.0%} of {whole / 1e6:.1f} MB)", done)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(POLL_SECONDS)
     return ""

@@ -1,6 +1,6 @@
 """The child process of a download: torchvision's own MNIST download, into a folder that its parent gives.
 
-    python -m mnist_lab.data.fetch FOLDER MIRROR TIMEOUT [--any-archive]
+    python -m mnist_lab.data.fetch FOLDER MIRROR TIMEOUT [--any-archive] [--test-set]
 
 A process of its own, because importing torchvision takes seconds that the app should not spend, because
 torchvision has no way to stop a download, and because what it leaves when it dies must not look complete.
@@ -14,11 +14,12 @@ import sys
 import threading
 
 
-def fetch(folder: str, mirror: str, timeout: float, *, any_archive: bool) -> None:
+def fetch(folder: str, mirror: str, timeout: float, *, any_archive: bool, test_set: bool) -> None:
     """Download MNIST from `mirror` (a URL that ends in "/") to `folder`/MNIST/raw with torchvision.
 
     `timeout` in seconds is for each wait on the socket. With `any_archive`, the .gz files need not be
-    byte for byte LeCun's (a school's own mirror packs them itself); the parent verifies their content.
+    byte for byte LeCun's (a school's own mirror packs them itself); the parent verifies their content. With `test_set`,
+    only the two files of the test set are fetched.
     """
     from torchvision.datasets import MNIST
 
@@ -26,7 +27,9 @@ def fetch(folder: str, mirror: str, timeout: float, *, any_archive: bool) -> Non
     MNIST.mirrors = [mirror]
     if any_archive:
         MNIST.resources = [(name, None) for name, _ in MNIST.resources]
-    MNIST(folder, download=True)
+    if test_set:
+        MNIST.resources = [(name, md5) for name, md5 in MNIST.resources if name.startswith("t10k")]
+    MNIST(folder, train=not test_set, download=True)
 
 
 def end_with_parent() -> None:
@@ -39,7 +42,7 @@ def end_with_parent() -> None:
 def main(arguments: list[str]) -> None:
     """Fetch as the command line says."""
     folder, mirror, timeout, *options = arguments
-    fetch(folder, mirror, float(timeout), any_archive="--any-archive" in options)
+    fetch(folder, mirror, float(timeout), any_archive="--any-archive" in options, test_set="--test-set" in options)
 
 
 if __name__ == "__main__":

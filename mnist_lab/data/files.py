@@ -69,6 +69,9 @@ FILES = (
     ),
 )
 
+CHECKSUM = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
+"""`Mnist.checksum` of these four files: what a run says that was trained on them, wherever they came from."""
+
 State = Literal["ok", "missing", "truncated", "wrong"]
 
 
@@ -100,9 +103,14 @@ def is_writable(folder: Path) -> bool:
     return os.access(folder, os.W_OK) and folder.is_dir()
 
 
-def check_folder(folder: Path) -> list[FileCheck]:
-    """Check all four files in `folder`; a file that did not change since is not read again."""
-    return [check_file(raw_folder(folder), spec) for spec in FILES]
+def test_set_files() -> tuple[IdxFile, ...]:
+    """The two of `FILES` that hold the test images and their labels."""
+    return FILES[2:]
+
+
+def check_folder(folder: Path, specs: tuple[IdxFile, ...] | None = None) -> list[FileCheck]:
+    """Check all four files in `folder`, or those of `specs`; a file that did not change since is not read again."""
+    return [check_file(raw_folder(folder), spec) for spec in specs or FILES]
 
 
 def check_file(raw: Path, spec: IdxFile) -> FileCheck:
@@ -146,13 +154,13 @@ def _judge(path: Path, spec: IdxFile) -> tuple[FileCheck, bytes]:
     return FileCheck(spec.name, "ok", "", path), content
 
 
-def read_folder(folder: Path) -> list[np.ndarray]:
-    """Read the four files, in the order of `FILES`, as uint8 arrays; what is returned has been verified.
+def read_folder(folder: Path, specs: tuple[IdxFile, ...] | None = None) -> list[np.ndarray]:
+    """Read the four files, in the order of `FILES`, or those of `specs`, as uint8 arrays, verified.
 
     Raises:
         DataError: naming the first file that is missing, truncated or wrong.
     """
-    return [_read_file(raw_folder(folder), spec) for spec in FILES]
+    return [_read_file(raw_folder(folder), spec) for spec in specs or FILES]
 
 
 def _read_file(raw: Path, spec: IdxFile) -> np.ndarray:
@@ -166,11 +174,12 @@ def _read_file(raw: Path, spec: IdxFile) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=spec.header_size).reshape(spec.shape).copy()
 
 
-def what_to_do(folder: Path) -> str:
-    """One sentence for a person whose data set is not complete."""
-    names = ", ".join(spec.name for spec in FILES)
+def what_to_do(folder: Path, specs: tuple[IdxFile, ...] | None = None) -> str:
+    """One sentence for a person whose data set, or the part `specs` of it, is not complete."""
+    names = ", ".join(spec.name for spec in specs or FILES)
+    number = {2: "two", 4: "four"}[len(specs or FILES)]
     connect = "Connect to the network and try again, or put" if is_writable(folder) else "Put"
-    return f"{connect} the four files {names} in {raw_folder(folder)}."
+    return f"{connect} the {number} files {names} in {raw_folder(folder)}."
 
 
 def read_sample() -> tuple[np.ndarray, np.ndarray]:
@@ -217,6 +226,7 @@ def data_status(root: Path | str | None = None) -> dict:
 def describe(checks: list[FileCheck], folder: Path) -> str:
     """One sentence on what is amiss in `folder`, naming every file that is truncated or wrong."""
     if all(check.state == "missing" for check in checks):
-        return f"The full MNIST data set is not in {raw_folder(folder)}."
+        what = "The full MNIST data set" if len(checks) == len(FILES) else "MNIST's test set"
+        return f"{what} is not in {raw_folder(folder)}."
     problems = "; ".join(check.problem for check in checks if check.state != "ok")
     return f"The MNIST data set in {raw_folder(folder)} is not complete: {problems}."

@@ -21,7 +21,10 @@ from mnist_lab.data.files import DataError, data_folder, data_status
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["DataError", "Mnist", "data_folder", "data_status", "download_mnist", "load_mnist", "load_sample"]
+__all__ = [
+    "DataError", "Mnist", "TestSet", "data_folder", "data_status", "download_mnist", "load_mnist", "load_sample",
+    "load_test_set",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +56,23 @@ class Mnist:
         return self.source == "sample"
 
 
+@dataclass(frozen=True, eq=False)
+class TestSet:
+    """MNIST's 10,000 test images, without torch: uint8 [N, 28, 28], labels int64 [N]. Never write to them.
+
+    `checksum` is that of the whole MNIST (`Mnist.checksum`), by which the runs are known that were tested on them.
+    """
+
+    __test__ = False  # pytest takes any class whose name starts with Test for its own
+
+    images: np.ndarray
+    labels: np.ndarray
+    checksum: str = files.CHECKSUM
+
+
 _lock = threading.Lock()
 _full: dict[Path, Mnist] = {}
+_test_sets: dict[Path, TestSet] = {}
 _sample: list[Mnist] = []
 
 
@@ -88,6 +106,21 @@ def load_mnist(
     except DataError as error:
         found, reason = None, str(error)
     return found or replace(load_sample(), note=f"{reason} Until then the bundled sample is used.")
+
+
+def load_test_set(root: Path | str | None = None) -> TestSet | None:
+    """The test images in the data folder, where the training images need not be; None if they are not there, whole.
+
+    Read once and kept. Raises `DataError` if the files change while they are read.
+    """
+    folder, wanted = data_folder(root), files.test_set_files()
+    with _lock:
+        if folder not in _test_sets:
+            if any(check.state != "ok" for check in files.check_folder(folder, wanted)):
+                return None
+            images, labels = files.read_folder(folder, wanted)
+            _test_sets[folder] = TestSet(images, labels.astype(np.int64))
+        return _test_sets[folder]
 
 
 def load_sample() -> Mnist:

@@ -46,6 +46,7 @@ def small(monkeypatch, tmp_path, content) -> Path:
     """A data folder that is not there yet; the checksums are those of `content`, nothing is remembered."""
     monkeypatch.setattr(files, "FILES", _mirror.specs_of(content))
     monkeypatch.setattr(mnist_module, "_full", {})
+    monkeypatch.setattr(mnist_module, "_test_sets", {})
     monkeypatch.setattr(download, "_failures", {})
     monkeypatch.delenv("MNIST_LAB_MIRROR", raising=False)
     return tmp_path / "data"

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from mnist_lab.data import download, fetch, files
-from mnist_lab.data.download import download_mnist
+from mnist_lab.data.download import download_mnist, fetch_test_set
 from mnist_lab.data.files import DataError, data_status
-from mnist_lab.data.mnist import load_mnist
+from mnist_lab.data.mnist import load_mnist, load_test_set
 
 IMAGES = "train-images-idx3-ubyte"
 NAMES = [spec.name for spec in files.FILES]
@@ -54,16 +54,16 @@ def in_process(monkeypatch):
     """torchvision's download in this process, with half a second of patience instead of ten."""
     from torchvision.datasets import MNIST
 
-    # So that what `fetch` sets is taken back afterwards.
-    monkeypatch.setattr(MNIST, "mirrors", MNIST.mirrors)
-    monkeypatch.setattr(MNIST, "resources", MNIST.resources)
     monkeypatch.setattr(download, "SOCKET_SECONDS", 0.5)
+    before = MNIST.mirrors, MNIST.resources
 
-    def run(mirror: str, temporary: Path, progress: download.Progress) -> str:
+    def run(mirror: str, temporary: Path, wanted: download.Specs, progress: download.Progress) -> str:
         try:
-            fetch.main(download._child_command(mirror, temporary)[3:])
+            fetch.main(download._child_command(mirror, temporary, wanted)[3:])
         except Exception as error:
             return " ".join(f"{type(error).__name__}: {error}".split())
+        finally:
+            MNIST.mirrors, MNIST.resources = before  # what `fetch` sets for its own process alone
         return ""
 
     monkeypatch.setattr(download, "_run_child", run)
@@ -202,6 +202,43 @@ def test_the_real_files_come_through_torchvision(real_folder, tmp_path, monkeypa
     data = load_mnist(root=tmp_path)
     assert (data.source, data.train_images.shape) == ("download", (60_000, 28, 28))
     assert data.checksum == load_mnist(root=real_folder).checksum
+
+
+# --- the test set alone ---
+
+
+TEST_SET = {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}
+
+
+def test_the_test_set_is_fetched_alone(small, monkeypatch, start_mirror, content, in_process):
+    mirror = start_mirror(content)
+    monkeypatch.setenv("MNIST_LAB_MIRROR", mirror.url("alone-whole"))
+    assert load_test_set(small) is None
+    assert fetch_test_set(small)
+    assert left_in(small) == TEST_SET
+    assert {name for _, name, agent in mirror.requests if agent == "pytorch/vision"} == {f"{n}.gz" for n in TEST_SET}
+    found = load_test_set(small)
+    assert found.images.tobytes() == content["t10k-images-idx3-ubyte"][16:]
+    assert found.labels.tolist() == list(content["t10k-labels-idx1-ubyte"][8:])
+    assert not fetch_test_set(small) and load_test_set(small) is found
+    assert not data_status(small)["complete"] and load_mnist(root=small, download=False).is_sample
+    assert download_mnist(small) and left_in(small) == set(NAMES)  # the rest may come later
+
+
+def test_a_bad_test_set_is_named_and_nothing_is_left(small, monkeypatch, start_mirror, content, in_process):
+    mirror = start_mirror({name: data[:-1] + b"?" for name, data in content.items()})
+    monkeypatch.setenv("MNIST_LAB_MIRROR", mirror.url("alone-whole"))
+    with pytest.raises(DataError, match="t10k-images-idx3-ubyte is not the original") as caught:
+        fetch_test_set(small)
+    assert "test set is not in" in str(caught.value) and "the two files t10k-images" in str(caught.value)
+    assert left_in(small) == set() and load_test_set(small) is None
+
+
+def test_the_test_set_in_the_folder_is_what_every_run_knows(real_folder):
+    data = load_mnist(root=real_folder)
+    found = load_test_set(real_folder)
+    assert found.checksum == data.checksum
+    assert (found.images == data.test_images.numpy()).all() and (found.labels == data.test_labels.numpy()).all()
 
 
 # --- torchvision, in its child process ---
