@@ -73,6 +73,7 @@ def run_train(options: argparse.Namespace) -> int:
     config = from_settings(options.set, preset(options.preset).config)
     if options.seed is not None:
         config = config.replace(seed=options.seed)
+    refuse_too_many_images(config)
     from mnist_lab.runs.queue import RunQueue
     from mnist_lab.runs.store import RunStore
 
@@ -86,6 +87,24 @@ def run_train(options: argparse.Namespace) -> int:
                 progress.show(event)
                 seen += 1
     return report(job, queue.store, bool(interrupted))
+
+
+def refuse_too_many_images(config: RunConfig) -> None:
+    """Raise `BadInput` if a run would want more images than there are, which may have to be downloaded to be known."""
+    from mnist_lab.data.files import data_status
+    from mnist_lab.data.sizes import too_few_images
+
+    status = data_status()
+    problem = too_few_images(config.train_images, status["train"], config.validation, status["source"])
+    if problem and not status["complete"]:
+        from mnist_lab.data.mnist import load_mnist
+
+        with Progress(config) as progress:
+            data = load_mnist(progress=lambda message, _: progress.show(Preparing(message=message)))
+        problem = too_few_images(config.train_images, len(data.train_images), config.validation, data.source)
+        problem = problem and f"{problem} {data.note}".strip()
+    if problem:
+        raise BadInput(problem)
 
 
 def report(job: Any, store: Any, interrupted: bool) -> int:

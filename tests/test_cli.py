@@ -101,9 +101,24 @@ def test_divergence_is_status_1_with_the_cause(tmp_path, capsys):
     assert run.status == "failed"
 
 
-def test_more_images_than_the_sample_has_is_said(tmp_path, capsys):
-    assert main(["train", *QUICK, "--set", "train_images=60000", "--out", str(tmp_path)]) == 1
-    assert "Choose at most 4,000, or all." in capsys.readouterr().err.splitlines()[-1]
+@pytest.mark.parametrize(("settings", "words"), [
+    (["train_images=60000"], "The bundled sample has 4,000 training images; 60,000 were asked for. Choose at most"),
+    (["train_images=3600", "validation=yes"], "of which 500 are held out for validation; 3,600 were asked for."),
+])
+def test_more_images_than_the_sample_has_are_bad_input(tmp_path, capsys, settings, words):
+    changes = [f"--set={setting}" for setting in settings]
+    assert main(["train", *QUICK, *changes, "--out", str(tmp_path / "out")]) == 2
+    printed = capsys.readouterr()
+    last = printed.err.splitlines()[-1]
+    assert printed.out == "" and words in last and "Downloading it failed" in last, "and why it is the sample"
+    assert not (tmp_path / "out").exists(), "nothing was begun"
+
+
+def test_more_images_than_mnist_leaves_are_bad_input(full_data, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("MNIST_LAB_DATA", str(full_data))
+    wanted = ["--set=train_images=60000", "--set=validation=yes"]
+    assert main(["train", *QUICK, *wanted, "--out", str(tmp_path / "out")]) == 2
+    assert "Choose at most 55,000, or all." in one_line(capsys)
 
 
 def test_ctrl_c_keeps_the_record_and_is_status_130(tmp_path):

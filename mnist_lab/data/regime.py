@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mnist_lab.config import ALL, RunConfig
 from mnist_lab.data.mnist import Mnist
+from mnist_lab.data.sizes import too_few_images, validation_size
 
 DIGITS = 10
 # Keep this module's random numbers apart from each other and from every other use of the seed.
@@ -53,11 +54,11 @@ def make_regime(config: RunConfig, data: Mnist) -> Regime:
     Raises ValueError, with what to do, when `data` has too few images.
     """
     labels = data.train_labels.numpy()
+    if problem := too_few_images(config.train_images, len(labels), config.validation, data.source):
+        raise ValueError(problem)
     held_out = _validation_indices(labels) if config.validation else np.empty(0, np.int64)
     left = np.setdiff1d(np.arange(len(labels)), held_out)
     wanted = len(left) if config.train_images == ALL else config.train_images
-    if wanted > len(left):
-        raise ValueError(_too_few(data, wanted, len(left)))
     chosen = torch.from_numpy(left[_balanced_order(labels[left], _random(config.seed, SUBSET))[:wanted]])
     true_labels = data.train_labels[chosen]
     test = data.test_images, data.test_labels
@@ -67,16 +68,6 @@ def make_regime(config: RunConfig, data: Mnist) -> Regime:
         *(validation if config.validation else test), *test,
         eval_name="validation" if config.validation else "test", train_indices=chosen,
     )
-
-
-def validation_size(total: int) -> int:
-    """How many of `total` training images a validation set takes: 5,000 of 60,000, 500 of the sample's 4,000."""
-    return min(5_000, total // 8)
-
-
-def max_train_images(total: int, validation: bool) -> int:
-    """How many of `total` training images are left to train on."""
-    return total - validation_size(total) if validation else total
 
 
 def _validation_indices(labels: np.ndarray) -> np.ndarray:
@@ -110,13 +101,3 @@ def _with_noise(true_labels: Tensor, config: RunConfig) -> Tensor:
 
 def _random(seed: int, stream: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([seed, stream]))
-
-
-def _too_few(data: Mnist, wanted: int, most: int) -> str:
-    source = "The bundled sample" if data.source == "sample" else "The data set"
-    held_out = len(data.train_labels) - most
-    aside = f", of which {held_out:,} are held out for validation" if held_out else ""
-    return (
-        f"{source} has {len(data.train_labels):,} training images{aside}; {wanted:,} were asked for. "
-        f"Choose at most {most:,}, or all."
-    )

@@ -6,10 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_lab.config import ALL
 from mnist_lab.data.download import DOWNLOAD_SIZE, download_mnist
 from mnist_lab.data.files import DataError, data_status
-from mnist_lab.ui import cache, state
+from mnist_lab.data.sizes import too_few_images
+from mnist_lab.ui import state
 from mnist_lab.ui.markdown import plain
 
 MEGABYTE = 1e6
@@ -36,20 +36,15 @@ def source_text(status: dict[str, Any]) -> str:
 def too_many_images(status: dict[str, Any]) -> dict[str, str]:
     """A problem if the settings ask for more images than there will be; `status` is `data_status()`.
 
-    While a download may still succeed, nobody knows, and nothing is said.
+    While a download may still succeed, nobody knows, and the banner says what happens if it does not.
     """
-    values = state.values()
-    wanted = values["train_images"]
-    if wanted == ALL or not cache.engine_ready() or _may_download(status):
-        return {}
-    from mnist_lab.data.regime import max_train_images
+    problem = None if _may_download(status) else _too_few(status)
+    return {"train_images": problem} if problem else {}
 
-    most = max_train_images(status["train"], values["validation"])
-    if wanted <= most:
-        return {}
-    what = "The full set" if status["complete"] else "The bundled sample"
-    aside = " beside the validation set" if values["validation"] else ""
-    return {"train_images": f"{what} has {most:,} training images{aside}. Choose at most {most:,}, or all."}
+
+def _too_few(status: dict[str, Any]) -> str | None:
+    values = state.values()
+    return too_few_images(values["train_images"], status["train"], values["validation"], status["source"])
 
 
 def _may_download(status: dict[str, Any]) -> bool:
@@ -63,6 +58,8 @@ def _show_sample(status: dict[str, Any]) -> None:
             "A run downloads it first; with no network it uses the sample of 5,000 digits that comes with the lab, "
             "and figures on that are not comparable with others."
         )
+        if _too_few(status):
+            consequence += " It has too few images for these settings: the run would fail."
     else:
         consequence = (
             f"Runs use the bundled sample: {status['train']:,} training and {status['test']:,} test images. Figures "

@@ -142,14 +142,23 @@ def test_more_images_than_there_are(lab, monkeypatch):
     at = open_page(train_images="3600")
     assert "not comparable" in words(at) and not at.error
     of(at.checkbox, KNOBS["validation"].label).check().run()
-    assert "The bundled sample has 3,500 training images beside the validation set." in words(at)
+    assert "4,000 training images, of which 500 are held out for validation; 3,600 were asked for." in words(at)
     assert button(at, "Start").disabled
 
 
-def test_too_many_images_are_no_matter_while_a_download_may_succeed(lab, monkeypatch):
+def test_more_images_than_there_are_is_said_before_torch_is_loaded(lab, monkeypatch):
+    monkeypatch.setattr(source, "data_status", lambda: SAMPLE)
+    monkeypatch.setattr(controls.cache, "engine_ready", lambda: False)
+    at = open_page(train_images="30000")
+    assert "Choose at most 4,000, or all." in words(at) and button(at, "Start").disabled
+
+
+def test_too_many_images_are_allowed_while_a_download_may_succeed(lab, monkeypatch):
     monkeypatch.setattr(source, "data_status", lambda: SAMPLE | {"can_download": True})
+    assert "the run would fail" not in words(open_page(train_images="4000"))
     at = open_page(train_images="30000")
     assert not at.error and not button(at, "Start").disabled
+    assert "It has too few images for these settings: the run would fail." in words(at)
 
     def fails(progress):
         progress("Downloading", 0.5)
