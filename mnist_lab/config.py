@@ -45,6 +45,10 @@ class Knob:
 
 
 GROUPS = {"data": "Data", "network": "Network", "regularization": "Regularization", "training": "Training"}
+SCOPES = {"all": "All parameters", "weights": "Weights only"}
+SCOPE_HELP = (
+    "All trainable parameters, as in both sources, or the convolution weights only (not the norm's scale and shift)."
+)
 ORIGIN_FIELDS = ("seed", "device", "precision")  # where and when a setting ran, not what the setting is
 
 
@@ -97,6 +101,11 @@ class RunConfig:
     shear: float = knob(
         0.0, "data", "Shear", "Each image is slanted by a random angle up to this, in both directions.",
         low=0.0, high=30.0, unit="degrees",
+    )
+    elastic: float = knob(
+        0.0, "data", "Bend",
+        "Each image is bent like rubber: every part of it moves in a direction of its own, typically this far.",
+        low=0.0, high=4.0, unit="pixels",
     )
     brightness: float = knob(
         0.0, "data", "Brightness jitter", "Each image is made up to this share darker or brighter.",
@@ -155,10 +164,7 @@ class RunConfig:
         choices={"subgradient": "Subgradient", "proximal": "Proximal (exact zeros)"}, needs_positive="l1",
     )
     l1_scope: str = knob(
-        "all", "regularization", "L1 on",
-        "All trainable parameters, as in both sources, or the convolution weights only (not the norm's "
-        "scale and shift).",
-        choices={"all": "All parameters", "weights": "Weights only"}, needs_positive="l1",
+        "all", "regularization", "L1 on", SCOPE_HELP, choices=SCOPES, needs_positive="l1",
     )
     weight_decay: float = knob(
         0.0, "regularization", "Weight decay (L2)",
@@ -166,10 +172,7 @@ class RunConfig:
         low=0.0, high=1.0, suggestions=(1e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 1e-1),
     )
     decay_scope: str = knob(
-        "all", "regularization", "Decay on",
-        "All trainable parameters, as in both sources, or the convolution weights only (not the norm's "
-        "scale and shift).",
-        choices={"all": "All parameters", "weights": "Weights only"}, needs_positive="weight_decay",
+        "all", "regularization", "Decay on", SCOPE_HELP, choices=SCOPES, needs_positive="weight_decay",
     )
 
     # Training

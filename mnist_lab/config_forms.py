@@ -149,7 +149,7 @@ def _norm_title(config: RunConfig) -> str:
 
 
 AUGMENTATION = (
-    "rotation", "second_rotation", "translation", "scale", "shear", "brightness", "contrast",
+    "rotation", "second_rotation", "translation", "scale", "shear", "elastic", "brightness", "contrast",
 )
 
 

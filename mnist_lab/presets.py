@@ -13,7 +13,8 @@ from mnist_lab.config import ConfigError, RunConfig
 from mnist_lab.config_forms import same_setting
 
 NO_AUGMENTATION = dict(
-    rotation=0.0, second_rotation=0.0, translation=0.0, scale=0.0, shear=0.0, brightness=0.0, contrast=0.0
+    rotation=0.0, second_rotation=0.0, translation=0.0, scale=0.0, shear=0.0, elastic=0.0, brightness=0.0,
+    contrast=0.0,
 )
 # name -> (label, knobs). Source A: RandomRotation(7), RandomAffine(20, translate 0.1, scale 0.9 to 1.1),
 # ColorJitter(0.1, 0.1).

@@ -12,6 +12,7 @@ import torch
 
 BATCHES = 1
 AUGMENTATION = 2
+BENDING = 4  # 3 is dropout's
 
 
 def generator(seed: int, stream: int, epoch: int) -> torch.Generator:

@@ -91,14 +91,14 @@ class Trainer:
         self.steps = (epoch - 1) * self.steps_per_epoch
         self.model.train()
         reseed_dropout(self.model, self.config.seed, epoch)
-        draws = seeds.generator(self.config.seed, seeds.AUGMENTATION, epoch)
+        draws, bending = (seeds.generator(self.config.seed, use, epoch) for use in (seeds.AUGMENTATION, seeds.BENDING))
         order = torch.randperm(len(self.images), generator=seeds.generator(self.config.seed, seeds.BATCHES, epoch))
         # Images are prepared a few batches at a time: cheaper than one by one, and still small enough for the cache.
         block = self.config.batch_size * max(1, PREPARED // self.config.batch_size)
         for indices in order.to(self.device).split(block):
             images = to_unit(self.images.index_select(0, indices))
             prepared = Batch(
-                normalise(self.augment(images, draws)),
+                normalise(self.augment(images, draws, bending)),
                 self.labels.index_select(0, indices),
                 self.true_labels.index_select(0, indices),
             )

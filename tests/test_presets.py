@@ -20,7 +20,8 @@ from mnist_lab.presets import (
 )
 
 TURNED_AND_JITTERED = dict(
-    rotation=7.0, second_rotation=20.0, translation=0.1, scale=0.1, shear=0.0, brightness=0.1, contrast=0.1,
+    rotation=7.0, second_rotation=20.0, translation=0.1, scale=0.1, shear=0.0, elastic=0.0, brightness=0.1,
+    contrast=0.1,
 )
 RECIPES = {
     "a": dict(

@@ -37,7 +37,7 @@ def test_neighbouring_seeds_do_not_correlate():
 
 
 def test_no_purpose_shares_another_ones_numbers():
-    assert len({seeds.BATCHES, seeds.AUGMENTATION, dropout.STREAM}) == 3
+    assert len({seeds.BATCHES, seeds.AUGMENTATION, dropout.STREAM, seeds.BENDING}) == 4
 
 
 def test_the_global_generator_is_left_alone():

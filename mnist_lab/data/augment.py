@@ -9,7 +9,7 @@ differences, all meant:
 - What comes in from outside the image is background (0). Source A's first rotation filled with white.
 
 A second rotation is added to the first: without shear, turning twice is turning by the sum, and the image is
-interpolated once.
+interpolated once. Elastic bending (`elastic.py`) moves the points at which it is looked up, so that is once as well.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from mnist_lab.config import RunConfig
 from mnist_lab.config_forms import is_augmented
+from mnist_lab.data.elastic import displacements
 
 MEAN, STD = 0.1307, 0.3081  # of the 60,000 training images' pixels in 0..1, as in both sources
 BLOCK = 1024  # images changed at once on a CPU: few enough to stay in its cache, enough to hide what a call costs
@@ -59,6 +60,7 @@ class Augment:
 
     So runs that differ in one knob share all other randomness, and one generator state gives the same changes on
     every device, whether the images come in one call or in several. `is_identity` says that nothing ever changes.
+    Bending takes many more numbers, from a generator of its own.
     """
 
     def __init__(self, config: RunConfig, device: torch.device | str):
@@ -66,23 +68,26 @@ class Augment:
         self._device = torch.device(device)
         self._moves = any((config.rotation, config.second_rotation, config.translation, config.scale, config.shear))
         self._jitters = bool(config.brightness or config.contrast)
+        self._elastic = config.elastic
         low, high = torch.tensor(_ranges(config)).unbind(1)
         self._low, self._span = low, high - low
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def __call__(self, images: Tensor, generator: torch.Generator, bending: torch.Generator) -> Tensor:
         """Changed copies of float32 images [N, 1, 28, 28] in 0..1 on this device.
 
-        `generator` is a CPU one; it is not advanced (and the images themselves are returned) by the identity.
+        The generators are CPU ones; neither is advanced (and the images themselves are returned) by the identity.
+        `bending` is used only where the config asks for elastic bending.
         """
         if self.is_identity:
             return images
         parameters = self.parameters(len(images), generator)
         if self._device.type != "cpu":
-            return self._change(images, parameters)
+            return self._change(images, parameters, bending)
         changed = torch.empty_like(images)
         for start in range(0, len(images), BLOCK):
             block = slice(start, start + BLOCK)
-            changed[block] = self._change(images[block], Parameters(*(values[block] for values in parameters)))
+            own = Parameters(*(values[block] for values in parameters))
+            changed[block] = self._change(images[block], own, bending)
         return changed
 
     def parameters(self, count: int, generator: torch.Generator) -> Parameters:
@@ -91,8 +96,11 @@ class Augment:
         first_turn, second_turn, *others = draws.t().contiguous().to(self._device, non_blocking=True)
         return Parameters(first_turn + second_turn, *others)
 
-    def _change(self, images: Tensor, parameters: Parameters) -> Tensor:
-        if self._moves:
+    def _change(self, images: Tensor, parameters: Parameters, bending: torch.Generator) -> Tensor:
+        if self._elastic:
+            bends = displacements(len(images), bending, self._device).mul_(self._elastic)
+            images = affine(images, parameters, bends)
+        elif self._moves:
             images = affine(images, parameters)
         return jitter(images, parameters) if self._jitters else images
 
@@ -110,10 +118,11 @@ def _ranges(config: RunConfig) -> list[tuple[float, float]]:
     ]  # fmt: skip
 
 
-def affine(images: Tensor, parameters: Parameters) -> Tensor:
+def affine(images: Tensor, parameters: Parameters, bends: Tensor | None = None) -> Tensor:
     """Turned, shifted, scaled and slanted about the image's centre; background where nothing was.
 
     The same map as `torchvision.transforms.functional.affine` with bilinear interpolation, an own one per image.
+    `bends` [N, 2, 28, 28] says how many pixels further right and down each point is looked up.
     """
     size = images.shape[-1]
     linear, offset = _inverse(parameters)
@@ -123,6 +132,8 @@ def affine(images: Tensor, parameters: Parameters) -> Tensor:
     # x and y each in a plane of their own: grid_sample then loads them side by side, which makes the whole of
     # `affine` four times faster on a CPU than with affine_grid's x, y, x, y, ...
     grid = down.unsqueeze(3) + across.unsqueeze(2)
+    if bends is not None:
+        grid = grid.add_(bends, alpha=2 / size)
     changed = F.grid_sample(images, grid.permute(0, 2, 3, 1), padding_mode="zeros", align_corners=False)
     return changed.clamp_(0, 1)  # the four weights add up to 1 but for rounding
 

@@ -11,6 +11,7 @@ from mnist_lab.config import KNOBS, RunConfig
 from mnist_lab.config_forms import AUGMENTATION
 from mnist_lab.data import augment
 from mnist_lab.data.augment import MEAN, STD, Augment, Parameters, affine, jitter, normalise, to_unit
+from mnist_lab.data.elastic import displacements
 from mnist_lab.presets import AUGMENTATIONS, preset
 
 # Our coordinates are float32 in -1..1 and torchvision's matrix is float64 rounded to float32, so the two differ by
@@ -96,7 +97,51 @@ class TestAffine:
 
     def test_background_stays_exactly_background(self):
         everything = Augment(RunConfig(**STRONG), "cpu")
-        assert not everything(torch.zeros(50, 1, 28, 28), generator()).any()
+        assert not everything(torch.zeros(50, 1, 28, 28), generator(), generator()).any()
+
+
+class TestElastic:
+    def test_displacements_are_equally_large_everywhere_and_in_no_preferred_direction(self):
+        bends = displacements(20_000, generator(), torch.device("cpu"))
+        assert bends.shape == (20_000, 2, 28, 28)
+        assert (bends.std(0) - 1).abs().max() < 0.03 and bends.mean(0).abs().max() < 5 / math.sqrt(20_000)
+        right, down = bends[:, 0].flatten(), bends[:, 1].flatten()
+        assert abs(torch.corrcoef(torch.stack([right, down]))[0, 1]) < 0.02
+
+    def test_displacements_are_smooth_and_far_apart_unrelated(self):
+        bends = displacements(5_000, generator(), torch.device("cpu"))
+        next_to, far_away = ((bends[..., 2 : 28 - by] * bends[..., 2 + by :]).mean() for by in (1, 16))
+        assert next_to > 0.95 and abs(far_away) < 0.2
+
+    def test_a_bend_by_whole_pixels_looks_up_those_pixels_and_beyond_the_edge_is_background(self):
+        bends = torch.zeros(1, 2, 28, 28)
+        bends[0, 0, 5, :], bends[0, 1, :, 9] = 2, -3
+        image, bent = noise(1)[0, 0], affine(noise(1), parameters(), bends)[0, 0]
+        expected = image.clone()
+        expected[5, :26], expected[5, 26:] = image[5, 2:], 0
+        expected[3:, 9], expected[:3, 9] = image[:25, 9], 0
+        expected[5, 9] = image[2, 11]
+        assert torch.allclose(bent, expected, atol=1e-5)
+
+    def test_the_knob_is_how_far_in_pixels(self):
+        across = torch.arange(28.0).expand(400, 1, 28, 28) / 28  # brightness says where a pixel came from
+        bent = Augment(RunConfig(elastic=1.5), "cpu")(across, generator(), generator(1))
+        moved = 28 * (bent - across)[..., 10:18, 10:18]
+        assert moved.std().item() == pytest.approx(1.5, rel=0.06)
+
+    def test_it_takes_nothing_from_the_other_draws_and_they_nothing_from_it(self):
+        dice, bending = generator(), generator(1)
+        Augment(RunConfig(elastic=1.0), "cpu")(noise(3), dice, bending)
+        assert torch.equal(dice.get_state(), _after(9 * 3)) and not torch.equal(bending.get_state(), _after(0, 1))
+        untouched = generator(1)
+        Augment(RunConfig(rotation=5), "cpu")(noise(3), generator(), untouched)
+        assert torch.equal(untouched.get_state(), _after(0, 1))
+
+
+def _after(count, seed=0):
+    dice = generator(seed)
+    torch.rand(count, generator=dice)
+    return dice.get_state()
 
 
 class TestJitter:
@@ -147,7 +192,8 @@ class TestDraws:
     @pytest.mark.parametrize("knob", AUGMENTATION)
     def test_turning_one_knob_changes_no_other_draw(self, knob):
         strong, without = drawn(100, **STRONG), drawn(100, **STRONG | {knob: 0.0})
-        own = {"second_rotation": ["angle"]}.get(knob) or [n for n, (k, _) in RANGES.items() if k == knob]
+        own = {"second_rotation": ["angle"], "elastic": []}.get(knob)
+        own = own if own is not None else [n for n, (k, _) in RANGES.items() if k == knob]
         changed = [n for n in Parameters._fields if not torch.equal(getattr(strong, n), getattr(without, n))]
         assert changed == own
 
@@ -172,41 +218,42 @@ class TestAugment:
     def test_the_identity_returns_its_input_and_draws_nothing(self):
         identity, images, dice = Augment(RunConfig(), "cpu"), noise(2), generator()
         assert identity.is_identity
-        assert identity(images, dice) is images
+        assert identity(images, dice, dice) is images
         assert torch.equal(dice.get_state(), generator().get_state())
 
     @pytest.mark.parametrize("knob", AUGMENTATION)
     def test_every_knob_alone_changes_images(self, knob):
         change = Augment(RunConfig(**{knob: KNOBS[knob].high / 2}), "cpu")
         assert not change.is_identity
-        largest = (change(noise(50), generator()) - noise(50)).abs().amax((1, 2, 3))
+        largest = (change(noise(50), generator(), generator(1)) - noise(50)).abs().amax((1, 2, 3))
         assert (largest > 0.02).sum() > 40
 
     def test_the_same_generator_state_gives_the_same_images_and_the_next_differs(self):
-        change, dice = Augment(preset("a-bn").config, "cpu"), generator(5)
-        first, second = change(noise(20), dice), change(noise(20), dice)
-        assert torch.equal(first, change(noise(20), generator(5)))
+        change, dice = Augment(preset("a-bn").config, "cpu"), (generator(5), generator(6))
+        first, second = change(noise(20), *dice), change(noise(20), *dice)
+        assert torch.equal(first, change(noise(20), generator(5), generator(6)))
         assert not torch.allclose(first, second, atol=0.1)
 
     def test_one_call_or_several_in_blocks_of_any_size(self, monkeypatch):
-        change, images, dice = Augment(RunConfig(**STRONG), "cpu"), noise(50), generator(1)
-        whole = change(images, generator(1))
-        parts = torch.cat([change(part, dice) for part in images.split(17)])
+        change, images, dice = Augment(RunConfig(**STRONG), "cpu"), noise(50), (generator(1), generator(2))
+        whole = change(images, generator(1), generator(2))
+        parts = torch.cat([change(part, *dice) for part in images.split(17)])
         monkeypatch.setattr(augment, "BLOCK", 16)
-        assert torch.allclose(change(images, generator(1)), whole, atol=1e-5)
+        assert torch.allclose(change(images, generator(1), generator(2)), whole, atol=1e-5)
         assert torch.allclose(parts, whole, atol=1e-5)
 
     def test_affine_comes_before_jitter(self):
         config = preset("a-bn").config
         values = Augment(config, "cpu").parameters(5, generator(2))
-        assert torch.equal(Augment(config, "cpu")(noise(5), generator(2)), jitter(affine(noise(5), values), values))
+        changed = Augment(config, "cpu")(noise(5), generator(2), generator())
+        assert torch.equal(changed, jitter(affine(noise(5), values), values))
 
     @settings(max_examples=60, deadline=None)
     @given(changes=CHANGES, count=st.integers(0, 40), seed=st.integers(0, 2**31 - 1))
     def test_any_config_gives_images(self, changes, count, seed):
         images = noise(count, seed)
         before = images.clone()
-        changed = Augment(RunConfig(**changes), "cpu")(images, generator(seed))
+        changed = Augment(RunConfig(**changes), "cpu")(images, generator(seed), generator(seed + 1))
         assert changed.shape == images.shape and changed.dtype == torch.float32
         assert changed.isfinite().all() and (changed >= 0).all() and (changed <= 1).all()
         assert torch.equal(images, before)
@@ -214,11 +261,11 @@ class TestAugment:
     def test_nothing_is_read_back_from_the_device(self):
         # A meta tensor has no values: whatever needs one on the host raises.
         images = torch.empty(300, 1, 28, 28, device="meta")
-        changed = Augment(RunConfig(**STRONG), "meta")(images, generator())
+        changed = Augment(RunConfig(**STRONG), "meta")(images, generator(), generator())
         assert changed.device.type == "meta" and changed.shape == images.shape
 
     def test_autocast_does_not_round_coordinates(self):
         change = Augment(RunConfig(**STRONG), "cpu")
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            rounded = change(noise(8), generator())
-        assert torch.equal(rounded, change(noise(8), generator()))
+            rounded = change(noise(8), generator(), generator())
+        assert torch.equal(rounded, change(noise(8), generator(), generator()))
