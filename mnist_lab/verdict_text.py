@@ -1,0 +1,160 @@
+"""What the statistics say, in plain words: one sentence each. Pure functions.
+
+Names of runs and settings are put in as they are given: escape them first where they are shown as Markdown.
+"""
+
+from __future__ import annotations
+
+from mnist_lab.planning import Plan
+from mnist_lab.statistics import Accuracy, Difference, TwoNetworks
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+TEST_IMAGES = 10_000
+
+
+def number(count: int) -> str:
+    """A small whole number as a word: "five"; from 11 on in digits."""
+    return NUMBERS[count] if 0 <= count < len(NUMBERS) else f"{count:,}"
+
+
+def many(count: int, what: str) -> str:
+    """A number with its noun: "one seed", "five seeds"."""
+    return f"{number(count)} {what}{'s' * (count != 1)}"
+
+
+def points(value: float) -> str:
+    """A difference of two percentages, with its sign: "+0.25 points", "−0.004 points"."""
+    return f"{signed(value)} points"
+
+
+def signed(value: float) -> str:
+    """A number with its sign, two decimals, or more where two would show nothing."""
+    decimals = 2 if abs(value) >= 0.01 or value == 0 else 4
+    text = f"{value:+.{decimals}f}".replace("-", "−")
+    return text.removeprefix("+").removeprefix("−") if float(f"{value:.{decimals}f}") == 0 else text
+
+
+def interval_text(difference: Difference) -> str:
+    """The interval that decides: "95 % interval −0.03 to +0.11", and for how many comparisons it was corrected."""
+    interval = difference.adjusted_interval
+    if interval is None:
+        return "no interval: all seeds gave the same difference"
+    corrected = f", corrected for {difference.family} comparisons" if difference.family > 1 else ""
+    return f"{100 * difference.level:g} % interval {signed(interval.low)} to {signed(interval.high)}{corrected}"
+
+
+def p_text(p: float) -> str:
+    """A p-value: "p = 0.27", "p < 0.0001"."""
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.2g}" if p < 0.995 else "p = 1"
+
+
+def images_text(difference: float, images: int = TEST_IMAGES, kind: str = "test") -> str:
+    """What a difference in points amounts to: "25 more of the 10,000 test images right than"."""
+    count = abs(difference) * images / 100
+    if difference == 0:
+        return f"exactly as many of the {images:,} {kind} images right as"
+    if count < 0.5:
+        return f"less than one of the {images:,} {kind} images more or fewer right than"
+    return f"{count:,.0f} {'more' if difference > 0 else 'fewer'} of the {images:,} {kind} images right than"
+
+
+def accuracy_verdict(accuracy: Accuracy) -> str:
+    """One network's accuracy with its interval, and what that is about."""
+    interval, wrong = accuracy.interval, accuracy.images - accuracy.correct
+    return (
+        f"{accuracy.percent:.2f} % of {accuracy.images:,} images are right ({wrong:,} wrong); on other digits of the "
+        f"same kind expect {interval.low:.2f} to {interval.high:.2f} % ({100 * interval.level:g} % Wilson interval)."
+    )
+
+
+def mcnemar_verdict(two: TwoNetworks, a: str = "A", b: str = "B", alpha: float = 0.05) -> str:
+    """Two trained networks on the same images; never about their settings, and the sentence says so."""
+    only = "this compares two trained networks, not their settings, which with another seed give other networks"
+    if two.only_a == two.only_b == 0:
+        alike = two.same_digits == two.images
+        how = "give the same answer to every image" if alike else "get exactly the same images right"
+        return f"{a} and {b} {how} ({two.images:,} in all), so there is no difference to judge; {only}."
+    counts = f"Of {two.images:,} images, {two.only_a:,} are right only with {a} and {two.only_b:,} only with {b}"
+    lead, leader = abs(two.more_images), a if two.more_images > 0 else b
+    ahead = f"{leader} is ahead by {lead:,} image{'s' * (lead != 1)}" if lead else "neither is ahead"
+    judged = "more than a fair coin would give" if two.p < alpha else "which a fair coin could give as well"
+    return f"{counts}: {ahead}, {judged} (exact McNemar {p_text(two.p)}); {only}."
+
+
+def difference_verdict(
+    difference: Difference, a: str = "A", b: str = "B", images: int = TEST_IMAGES, kind: str = "test"
+) -> str:
+    """Two settings over seeds: by how many images they differ, how sure that is, and whether it decides.
+
+    Args:
+        difference: A minus B in points of accuracy.
+        images, kind: what the accuracy was measured on ("test" or "training" images).
+    """
+    seeds = _seeds(difference)
+    if difference.identical:
+        return f"{a} and {b} get exactly the same number of {kind} images right with {seeds}: there is no difference."
+    amount = f"On average {a} gets {images_text(difference.mean, images, kind)} {b} with {seeds}"
+    if difference.adjusted_interval is None:
+        return (
+            f"{amount} ({points(difference.mean)}), the very same difference every time, which does not show how much "
+            "it varies: not decided without more seeds."
+        )
+    found = f"{amount} ({points(difference.mean)}, {interval_text(difference)})"
+    if difference.decided:
+        return f"{found}: more than chance explains."
+    if difference.interval is not None and 0 not in difference.interval:
+        return (
+            f"{found}: alone it would count, but among {difference.family} comparisons one such easily comes up by "
+            "chance, so it is not decided."
+        )
+    return f"{found}: chance alone could do that, so it is not decided."
+
+
+def _seeds(difference: Difference) -> str:
+    if difference.kind == "paired":
+        return f"the same {many(difference.n_a, 'seed')}"
+    if difference.kind == "one-sample":
+        return many(difference.n_a, "seed")
+    return f"different seeds ({difference.n_a} and {difference.n_b})"
+
+
+def a_a_verdict(
+    difference: Difference, name: str = "this setting", images: int = TEST_IMAGES, kind: str = "test"
+) -> str:
+    """A setting against itself: what came out, and that it is noise whatever it is."""
+    if difference.identical:
+        return f"{name} against itself, with other seeds: exactly the same accuracy."
+    count = abs(difference.mean) * images / 100
+    apart = "less than one" if count < 0.5 else f"{count:,.0f}"
+    noun = f"of the {images:,} {kind} images ({abs(difference.mean):.2f} points)"
+    if difference.decided:
+        return (
+            f"{name} against itself, with other seeds, is {apart} {noun} apart and the interval leaves out zero: a "
+            f"false alarm, as one in {round(1 / (1 - difference.level))} such comparisons gives."
+        )
+    return f"{name} against itself, with other seeds, is {apart} {noun} apart: that is noise, and the interval says so."
+
+
+def flip_text(difference: Difference) -> str:
+    """The exact permutation p beside its floor; why it cannot decide alone with few seeds."""
+    if difference.flip_p is None or difference.flip_floor is None:
+        return "Signs can be flipped only for settings that share seeds."
+    n = len(difference.differences)
+    text = f"Exact sign-flip test: {p_text(difference.flip_p)}; with {many(n, 'seed')} it cannot be below 2/2^{n} = "
+    floor = f"{difference.flip_floor:.4g}"
+    alone = ", so it cannot decide alone" if difference.flip_floor > 1 - difference.level else ""
+    return f"{text}{floor}{alone}."
+
+
+def plan_text(plan: Plan, images: int = TEST_IMAGES) -> str:
+    """How many seeds would show a difference of `plan.points`, and what the seeds at hand can show."""
+    share = f"{100 * plan.power:g} %"
+    wanted = f"{plan.points:g} points ({plan.points * images / 100:,.0f} images)"
+    seeds = "more than 10,000 seeds" if plan.seeds is None else f"about {many(plan.seeds, 'seed')}"
+    most = "over 10,000" if plan.at_most is None else f"{plan.at_most:,}"
+    least = "over 10,000" if plan.at_least is None else f"{plan.at_least:,}"
+    between = "" if plan.at_least is None else f" (between {least} and {most}, as the spread itself is only estimated)"
+    return (
+        f"To show a true difference of {wanted} in {share} of all studies takes {seeds} of each setting{between}; the "
+        f"{many(plan.seeds_now, 'seed')} at hand can show {plan.detectable:.2f} points."
+    )
