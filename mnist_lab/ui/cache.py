@@ -1,4 +1,4 @@
-"""What the process has one of, whoever asks: the store of runs, the queue, and torch, warmed up."""
+"""What the process has one of, whoever asks: the runs, the queue, and torch, warmed up."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import streamlit as st
 
 from mnist_lab.config import RunConfig
 from mnist_lab.runs.job import explain
+from mnist_lab.runs.library import Library
 from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.store import RunStore
 
@@ -25,6 +26,12 @@ _problem: list[str] = []
 def store() -> RunStore:
     """The runs on disk."""
     return RunStore()
+
+
+@st.cache_resource(show_spinner=False)
+def library() -> Library:
+    """Those runs and the pretrained variants."""
+    return Library(store())
 
 
 @st.cache_resource(show_spinner=False, on_release=RunQueue.shutdown)

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "runs"))
 
 import fake_training
 
+from mnist_lab.runs.library import Library
 from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.store import RunStore
 from mnist_lab.runs.writer import RunWriter
@@ -30,9 +31,11 @@ class Lab:
 
     def __init__(self, tmp_path, monkeypatch):
         self.store = RunStore(tmp_path / "runs")
+        self.library = Library(self.store, tmp_path / "pretrained")
         self.queues = []
         self.gate = fake_training.Gate()
         monkeypatch.setattr(cache, "store", lambda: self.store)
+        monkeypatch.setattr(cache, "library", lambda: self.library)
         monkeypatch.setattr(cache, "queue", lambda: self.queue)
         monkeypatch.setattr(cache, "warm_up", lambda: None)
         monkeypatch.setattr(cache, "engine_ready", lambda: True)
