@@ -10,39 +10,10 @@ import dataclasses
 import math
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-ALL = "all"  # how "every training image there is" is written in JSON, in URLs and on the command line
-
-
-class ConfigError(ValueError):
-    """Settings that cannot be trained. `problems` maps a knob's name to one sentence that says what to do."""
-
-    def __init__(self, problems: Mapping[str, str]):
-        self.problems = dict(problems)
-        super().__init__(" ".join(self.problems.values()))
-
-
-@dataclass(frozen=True)
-class Knob:
-    """What there is to know about one field of `RunConfig` besides its name, type and default.
-
-    `low` and `high` are inclusive. `choices` maps a value to its label. `suggestions` are the values a
-    log-scaled slider offers. `needs` names another knob and the values of it for which this one matters.
-    """
-
-    group: str
-    label: str
-    help: str
-    low: float | None = None
-    high: float | None = None
-    choices: Mapping[str, str] | None = None
-    suggestions: tuple[float, ...] = ()
-    unit: str = ""
-    needs: tuple[str, tuple[Any, ...]] | None = None
-    needs_positive: str | None = None
-
+from mnist_lab.knobs import ALL, ConfigError, Knob, knob
 
 GROUPS = {"data": "Data", "network": "Network", "regularization": "Regularization", "training": "Training"}
 SCOPES = {"all": "All parameters", "weights": "Weights only"}
@@ -50,11 +21,6 @@ SCOPE_HELP = (
     "All trainable parameters, as in both sources, or the convolution weights only (not the norm's scale and shift)."
 )
 ORIGIN_FIELDS = ("seed", "device", "precision")  # where and when a setting ran, not what the setting is
-
-
-def knob(default: Any, group: str, label: str, help: str, **details: Any) -> Any:
-    """A dataclass field that carries a `Knob`."""
-    return field(default=default, metadata={"knob": Knob(group, label, help, **details)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +84,8 @@ class RunConfig:
 
     # Network
     network: str = knob(
-        "b", "network", "Network", "The two small networks of the published exercises; no fully connected layer.",
-        choices={"a": "A (6,765 parameters)", "b": "B (9,920 parameters)"},
+        "b", "network", "Network", "A and B are those of the two exercises, C is the lab's own.",
+        choices={"a": "A (6,765 parameters)", "b": "B (9,920 parameters)", "c": "C (8,376 parameters)"},
     )
     norm: str = knob(
         "batch", "network", "Norm",
@@ -178,6 +144,11 @@ class RunConfig:
     # Training
     epochs: int = knob(
         6, "training", "Epochs", "How often the network sees every training image.", low=1, high=200,
+    )
+    eval_every: int = knob(
+        1, "training", "Test every", "After how many epochs the network is tested; it always is after the last one. "
+        "With few images, testing takes longer than learning.",
+        low=1, high=200, unit="epochs",
     )
     batch_size: int = knob(
         128, "training", "Batch size", "How many images are looked at together before the weights change.",

@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mnist_lab"
 # A module imports only what is above it, and its own folder. The design's list, with what has come since.
 ORDER = [
-    "config", "config_forms", "presets", "events", "seeds", "device", "data", "nn", "digitize", "evaluation",
+    "knobs", "config", "config_forms", "presets", "events", "seeds", "device", "data", "nn", "digitize", "evaluation",
     "counts", "statistics", "planning", "verdict_text", "microscope", "measures", "trainer", "training", "studies",
-    "runs", "published", "claims", "claims_text", "report", "peers", "bench", "sweep_command", "cli", "__main__",
+    "runs", "published", "claims", "verdicts", "small_data", "report", "peers", "bench", "sweep_command", "cli", "__main__",
     "ui",
 ]
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

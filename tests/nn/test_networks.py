@@ -28,6 +28,17 @@ TABLE_B = [
     ("conv7", "10 x 6 x 6", 900), ("norm7", "10 x 6 x 6", 20), ("pool2", "10 x 1 x 1", 0),
     ("logits", "10 x 1 x 1", 100),
 ]
+TABLE_C = [
+    ("conv1", "16 x 14 x 14", 400), ("norm1", "16 x 14 x 14", 32),
+    ("depthwise2", "16 x 14 x 14", 144), ("conv2", "24 x 14 x 14", 384), ("norm2", "24 x 14 x 14", 48),
+    ("depthwise3", "24 x 14 x 14", 216), ("conv3", "24 x 14 x 14", 576), ("norm3", "24 x 14 x 14", 48),
+    ("depthwise4", "24 x 14 x 14", 216), ("conv4", "24 x 14 x 14", 576), ("norm4", "24 x 14 x 14", 48),
+    ("pool1", "24 x 7 x 7", 0),
+    ("depthwise5", "24 x 7 x 7", 216), ("conv5", "32 x 7 x 7", 768), ("norm5", "32 x 7 x 7", 64),
+    ("depthwise6", "32 x 7 x 7", 288), ("conv6", "32 x 7 x 7", 1_024), ("norm6", "32 x 7 x 7", 64),
+    ("depthwise7", "32 x 7 x 7", 288), ("conv7", "32 x 7 x 7", 1_024), ("norm7", "32 x 7 x 7", 64),
+    ("depthwise8", "32 x 1 x 1", 1_568), ("logits", "10 x 1 x 1", 320),
+]
 IMAGES = torch.randn(6, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 
 
@@ -35,22 +46,23 @@ def convolutions(network):
     return {name: p for name, p in network.named_parameters() if p.ndim > 1}
 
 
-@pytest.mark.parametrize(("network", "table"), [("a", TABLE_A), ("b", TABLE_B)])
+@pytest.mark.parametrize(("network", "table"), [("a", TABLE_A), ("b", TABLE_B), ("c", TABLE_C)])
 def test_every_row_is_as_tabled(network, table):
     rows = [r for r in layer_table(build_network(RunConfig(network=network))) if not r.name.startswith("relu")]
     assert [(r.name, r.output, r.parameters) for r in rows] == [*table, ("flatten", "10", 0)]
     assert all(r.trainable == r.parameters for r in rows)
 
 
-@pytest.mark.parametrize(("network", "with_norm", "norm_parameters"), [("a", 6_765, 132), ("b", 9_920, 168)])
+@pytest.mark.parametrize(("network", "with_norm", "norm_parameters"), [("a", 6_765, 132), ("b", 9_920, 168), ("c", 8_376, 368)])
 @pytest.mark.parametrize("norm", KNOBS["norm"].choices)
 def test_parameter_counts(network, with_norm, norm_parameters, norm):
     expected = with_norm - norm_parameters if norm == "none" else with_norm
     built = build_network(RunConfig(network=network, norm=norm, dropout=0.1))
-    assert count_parameters(built) == (expected, expected)
+    assert count_parameters(built) == (expected, expected) and expected < 10_000
     assert sum(row.parameters for row in layer_table(built)) == expected
     assert not any(isinstance(module, nn.Linear) for module in built)
     assert all(module.bias is None for module in built if isinstance(module, nn.Conv2d))
+    assert KNOBS["network"].choices[network] == f"{network.upper()} ({with_norm:,} parameters)"
 
 
 def test_source_b_ghost_norm_trains_9836_of_9920():
@@ -79,6 +91,13 @@ def test_it_computes_what_the_table_says(network):
         x = F.relu(F.conv2d(F.relu(F.conv2d(x, w["conv3.weight"], padding=1)), w["conv4.weight"]))
         x = F.max_pool2d(x, 2)
         x = F.relu(F.conv2d(F.relu(F.conv2d(x, w["conv5.weight"], padding=1)), w["conv6.weight"]))
+    elif network == "c":
+        x = F.relu(F.conv2d(IMAGES, w["conv1.weight"], stride=2, padding=2))
+        for number in range(2, 8):
+            x = F.conv2d(x, w[f"depthwise{number}.weight"], padding=1, groups=x.shape[1])
+            x = F.relu(F.conv2d(x, w[f"conv{number}.weight"]))
+            x = F.max_pool2d(x, 2) if number == 4 else x
+        x = F.conv2d(x, w["depthwise8.weight"], groups=32)
     else:
         x = IMAGES
         for name in ("conv1", "conv2", "conv3"):
@@ -106,7 +125,7 @@ def test_initial_weights_are_pytorchs_own(network):
     with torch.random.fork_rng():
         torch.manual_seed(7)
         own = [
-            nn.Conv2d(m.in_channels, m.out_channels, m.kernel_size, bias=False).weight
+            nn.Conv2d(m.in_channels, m.out_channels, m.kernel_size, groups=m.groups, bias=False).weight
             for m in built if isinstance(m, nn.Conv2d)
         ]
     assert all(torch.equal(a, b) for a, b in zip(convolutions(built).values(), own, strict=True))
@@ -155,6 +174,9 @@ def test_the_layer_table_leaves_the_module_as_it_was():
     assert rows["norm1"] == "ghost batch norm, 4 splits, gamma frozen"
     assert (rows["pool1"], rows["pool2"]) == ("max pool 2x2", "average pool 6x6")
     assert (rows["relu1"], rows["dropout1"], rows["flatten"]) == ("ReLU", "dropout 0.1", "flatten")
+    rows = {row.name: row.text for row in layer_table(build_network(RunConfig(network="c")))}
+    assert rows["conv1"] == "conv 5x5, 1 -> 16, stride 2, padding 2" and rows["conv2"] == "conv 1x1, 16 -> 24"
+    assert rows["depthwise2"] == "conv 3x3, 16 each by itself, padding 1"
     assert network.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert not any(module._forward_hooks for module in network.modules())
