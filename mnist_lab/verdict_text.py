@@ -23,15 +23,15 @@ def many(count: int, what: str) -> str:
 
 
 def points(value: float) -> str:
-    """A difference of two percentages, with its sign: "+0.25 points", "−0.004 points"."""
+    """A difference of two percentages, with its sign: "+0.25 points"."""
     return f"{signed(value)} points"
 
 
 def signed(value: float) -> str:
-    """A number with its sign, two decimals, or more where two would show nothing."""
-    decimals = 2 if abs(value) >= 0.01 or value == 0 else 4
-    text = f"{value:+.{decimals}f}".replace("-", "−")
-    return text.removeprefix("+").removeprefix("−") if float(f"{value:.{decimals}f}") == 0 else text
+    """A number with its sign: two decimals, three for what is below 0.01, "0" for what is below 0.0005."""
+    if abs(value) < 0.0005:
+        return "0"
+    return f"{value:+.{2 if abs(value) >= 0.01 else 3}f}".replace("-", "−")
 
 
 def interval_text(difference: Difference) -> str:
@@ -82,32 +82,44 @@ def mcnemar_verdict(two: TwoNetworks, a: str = "A", b: str = "B", alpha: float =
 
 
 def difference_verdict(
-    difference: Difference, a: str = "A", b: str = "B", images: int = TEST_IMAGES, kind: str = "test"
+    difference: Difference, a: str = "A", b: str = "B", images: int | None = TEST_IMAGES, kind: str = "test"
 ) -> str:
     """Two settings over seeds: by how many images they differ, how sure that is, and whether it decides.
 
     Args:
-        difference: A minus B in points of accuracy.
-        images, kind: what the accuracy was measured on ("test" or "training" images).
+        difference: A minus B, in points.
+        images, kind: what the accuracy was measured on ("test" or "training" images); with no `images`, `kind` names
+            a measure that is not a share of images.
     """
+    found = amount_text(difference, a, b, images, kind)
+    return f"{found}: there is no difference." if difference.identical else f"{found}: {chance_text(difference)}."
+
+
+def amount_text(difference: Difference, a: str, b: str, images: int | None = TEST_IMAGES, kind: str = "test") -> str:
+    """The first half of the verdict: how large the difference is, over which seeds, with its interval."""
     seeds = _seeds(difference)
     if difference.identical:
-        return f"{a} and {b} get exactly the same number of {kind} images right with {seeds}: there is no difference."
-    amount = f"On average {a} gets {images_text(difference.mean, images, kind)} {b} with {seeds}"
-    if difference.adjusted_interval is None:
-        return (
-            f"{amount} ({points(difference.mean)}), the very same difference every time, which does not show how much "
-            "it varies: not decided without more seeds."
-        )
-    found = f"{amount} ({points(difference.mean)}, {interval_text(difference)})"
+        same = f"the same number of {kind} images right" if images else f"the same {kind}"
+        return f"{a} and {b} get exactly {same} with {seeds}"
+    found = f"{points(difference.mean)}, {interval_text(difference)}"
+    if images is None:
+        way = f"{abs(difference.mean):.3f} points {'higher' if difference.mean > 0 else 'lower'}"
+        return f"On average the {kind} is {way} with {a} than with {b} for {seeds} ({found})"
+    return f"On average {a} gets {images_text(difference.mean, images, kind)} {b} with {seeds} ({found})"
+
+
+def chance_text(difference: Difference) -> str:
+    """The second half: what chance has to say."""
     if difference.decided:
-        return f"{found}: more than chance explains."
-    if difference.interval is not None and 0 not in difference.interval:
+        return "more than chance explains"
+    if difference.adjusted_interval is None:
+        return "the very same difference every time does not show how much it varies, so it takes more seeds to decide"
+    if 0 not in difference.interval:
         return (
-            f"{found}: alone it would count, but among {difference.family} comparisons one such easily comes up by "
-            "chance, so it is not decided."
+            f"alone it would count, but among {difference.family} comparisons one such easily comes up by chance, so "
+            "it is not decided"
         )
-    return f"{found}: chance alone could do that, so it is not decided."
+    return "chance alone could do that, so it is not decided"
 
 
 def _seeds(difference: Difference) -> str:

@@ -1,0 +1,250 @@
+"""The sources' claims held against a study: supported, contradicted, not decided, or not yet measured.
+
+Everything is computed from the study, so that a rerun can overturn a verdict. The rules:
+
+- The measure is the mean of the last five epochs, which both write-ups show, not the best epoch, which was chosen on
+  the test set. Settings are compared over the seeds they share; the t-interval decides.
+- The comparisons for one source are corrected together (Holm), each pair once. "The best" is corrected over its
+  rivals.
+- "Higher" or "lower" is supported by an interval wholly on that side of zero, contradicted by one wholly on the other.
+- "No difference" is contradicted by an interval that leaves out zero, and supported by one that has zero in it and lies
+  within `claims.MARGIN` of it. "Not higher" is contradicted by an interval wholly above zero, and supported by one that
+  ends below the margin.
+- "The best" is supported when it beats every rival, contradicted when one of them beats it.
+- "Reaches" is supported by an interval of the mean that starts at the number or above, contradicted by one that ends
+  below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mnist_lab.claims import (
+    BEST,
+    CLAIMS,
+    HIGHER,
+    LOWER,
+    MARGIN,
+    MEASURES,
+    NOT_HIGHER,
+    REACHES,
+    SAME,
+    Claim,
+    Side,
+)
+from mnist_lab.config import ALL
+from mnist_lab.runs.study import Study, StudyRun
+from mnist_lab.statistics import LEVEL, Difference, StatisticsError, against, holm_adjusted, paired
+from mnist_lab.verdict_text import amount_text, chance_text, difference_verdict, many, number, p_text, points, signed
+
+SUPPORTED, CONTRADICTED, UNDECIDED, UNMEASURED = "supported", "contradicted", "not decided", "not yet measured"
+TRAIN_IMAGES = 60_000
+LAST = 5  # epochs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """A comparison that a claim takes: its sides, and the difference A minus B (B is None: minus the target)."""
+
+    a: Side
+    b: Side | None
+    difference: Difference
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A claim, its `outcome` (one of the four above), the sentence that gives the numbers, and the comparisons.
+
+    `seeds` is the fewest seeds that any of the comparisons rests on.
+    """
+
+    claim: Claim
+    outcome: str
+    sentence: str
+    compared: tuple[Compared, ...] = ()
+
+    @property
+    def seeds(self) -> int:
+        return min((one.difference.n_a for one in self.compared), default=0)
+
+    @property
+    def label(self) -> str:
+        """The outcome as it is shown: "not decided by five seeds"."""
+        return f"not decided by {many(self.seeds, 'seed')}" if self.outcome == UNDECIDED else self.outcome
+
+
+def measured(run: StudyRun, labels: np.ndarray, measure: str) -> float:
+    """One number of a run, by its name in `claims.MEASURES`; NaN if it has too few epochs for it."""
+    if measure == "test at the end":
+        return 100 * float(np.mean(run.digits == labels))
+    history = run.history["train_accuracy" if measure == "train" else "eval_accuracy"].astype(float)
+    epochs = history[-2 * LAST : -LAST] if measure == "test before" else history[-LAST:]
+    if len(epochs) < LAST:
+        return float("nan")
+    return float(epochs.std(ddof=1) if measure == "wobble" else epochs.mean())
+
+
+def values_of(study: Study, side: Side) -> dict[int, float]:
+    """The measure of every seed's run of a setting; empty when the study has none of it."""
+    names = [side.setting]
+    if side.knobs:
+        names = [name for name in study.settings() if side.matches(study.config(name))][:1]
+    return {run.seed: measured(run, study.labels, side.measure) for name in names for run in study.of(name)}
+
+
+def judge(
+    study: Study, small: Study | None = None, claims: Sequence[Claim] = CLAIMS, level: float = LEVEL
+) -> list[Verdict]:
+    """Every claim's verdict, in the order of `claims`. `study` is "sources", `small` "small-data", if it is there."""
+    studies = {"sources": study, "small-data": small}
+    found: dict[tuple, Difference] = {}
+    missing: dict[str, str] = {}
+    for claim in claims:
+        try:
+            for pair in _comparisons(claim):
+                found[_family(claim), pair] = _difference(studies[claim.study], pair, claim.target, level)
+        except StatisticsError as error:
+            missing[claim.id] = str(error)
+    adjusted = _adjusted(found)
+    return [
+        Verdict(claim=claim, outcome=UNMEASURED, sentence=missing[claim.id]) if claim.id in missing
+        else _verdict(claim, studies[claim.study], adjusted)
+        for claim in claims
+    ]
+
+
+def _comparisons(claim: Claim) -> list[tuple[Side, Side | None]]:
+    return list(claim.pairs) or [(claim.a, None)]
+
+
+def _family(claim: Claim) -> str:
+    """Claims that are corrected together: a source's, but "the best" is a question over its own rivals."""
+    return claim.id if claim.relation == BEST else f"{claim.source} {claim.study}"
+
+
+def _difference(
+    study: Study | None, pair: tuple[Side, Side | None], target: float | None, level: float
+) -> Difference:
+    if study is None:
+        raise StatisticsError("The small-data study is not there: make it with python -m mnist_lab study small-data.")
+    a, b = pair
+    if b is None:
+        return against(_enough(study, a), target, level)
+    return paired(_enough(study, a), _enough(study, b), level)
+
+
+def _enough(study: Study, side: Side) -> dict[int, float]:
+    values = values_of(study, side)
+    if len(values) < 2:
+        raise StatisticsError(
+            f"The study has {many(len(values), 'run')} of {side.name} so far; a comparison takes at least two seeds."
+        )
+    return values
+
+
+def _adjusted(found: Mapping[tuple, Difference]) -> dict[tuple, Difference]:
+    result = {}
+    for family in dict.fromkeys(key[0] for key in found):
+        keys = [key for key in found if key[0] == family]
+        result |= dict(zip(keys, holm_adjusted([found[key] for key in keys]), strict=True))
+    return result
+
+
+def _verdict(claim: Claim, study: Study, adjusted: Mapping[tuple, Difference]) -> Verdict:
+    compared = tuple(
+        Compared(a=pair[0], b=pair[1], difference=adjusted[_family(claim), pair]) for pair in _comparisons(claim)
+    )
+    if claim.relation == BEST:
+        outcome, sentence = _best(claim, compared, study)
+    else:
+        outcome = outcome_of(claim.relation, compared[0].difference)
+        sentence = _sentence(claim, compared[0], study, outcome)
+    return Verdict(claim=claim, outcome=outcome, sentence=sentence, compared=compared)
+
+
+def outcome_of(relation: str, difference: Difference) -> str:
+    """The outcome for a claim that A is `relation` than B, by the rules at the top of this file."""
+    interval = difference.adjusted_interval
+    if difference.identical:
+        return SUPPORTED if relation in (SAME, NOT_HIGHER, REACHES) else CONTRADICTED
+    if interval is None:
+        return UNDECIDED
+    above, below = interval.low > 0, interval.high < 0
+    supported, contradicted = {
+        HIGHER: (above, below),
+        LOWER: (below, above),
+        SAME: (not (above or below) and interval.low >= -MARGIN and interval.high <= MARGIN, above or below),
+        NOT_HIGHER: (not above and interval.high <= MARGIN, above),
+        REACHES: (interval.low >= 0, below),
+    }[relation]
+    return SUPPORTED if supported else CONTRADICTED if contradicted else UNDECIDED
+
+
+def _images(study: Study, side: Side) -> tuple[int | None, str]:
+    """On how many images of which kind a measure is taken; None and its name if it is no share of images."""
+    if side.measure == "wobble":
+        return None, MEASURES["wobble"]
+    if side.measure != "train":
+        return len(study.labels), "test"
+    wanted = study.config(side.setting).train_images
+    return (TRAIN_IMAGES if wanted == ALL else wanted), "training"
+
+
+def _sentence(claim: Claim, one: Compared, study: Study, outcome: str) -> str:
+    difference = one.difference
+    if one.b is None:
+        return _target_sentence(claim, difference)
+    found = amount_text(difference, one.a.name, one.b.name, *_images(study, one.a))
+    if claim.relation not in (SAME, NOT_HIGHER) or difference.interval is None or difference.decided:
+        return f"{found}: {'there is no difference' if difference.identical else chance_text(difference)}."
+    what = "a gain" if claim.relation == NOT_HIGHER else "a difference either way"
+    margin = f"{what} of more than {MARGIN:g} points, {MARGIN * len(study.labels) / 100:g} images,"
+    return f"{found}: {margin} {'is ruled out' if outcome == SUPPORTED else 'cannot be ruled out, nor can none'}."
+
+
+def _target_sentence(claim: Claim, difference: Difference) -> str:
+    assert claim.target is not None
+    mean, interval = claim.target + difference.mean, difference.adjusted_interval
+    reach = "no interval, all seeds are equal" if interval is None else (
+        f"{100 * difference.level:g} % interval {claim.target + interval.low:.2f} to {claim.target + interval.high:.2f}"
+        + (f", corrected for {difference.family} comparisons" if difference.family > 1 else "")
+    )
+    return (
+        f"{claim.a.name} gets {mean:.2f} % on average over {many(difference.n_a, 'seed')} ({reach}), "
+        f"{signed(difference.mean)} points from {claim.target:g} %."
+    )
+
+
+def _best(claim: Claim, compared: tuple[Compared, ...], study: Study) -> tuple[str, str]:
+    """The outcome of "A is the best" and its sentence, which is about the rival that does best against it."""
+    beaten = [one for one in compared if one.difference.decided and one.difference.mean > 0]
+    beating = [one for one in compared if one.difference.decided and one.difference.mean < 0]
+    hardest = min(compared, key=lambda one: one.difference.mean)
+    images = _images(study, claim.a)
+    all_of_them = f"the {number(len(compared))} others"
+    if beating:
+        worst = min(beating, key=lambda one: one.difference.mean)
+        return CONTRADICTED, difference_verdict(worst.difference, claim.a.name, worst.b.name, *images)
+    hard = difference_verdict(hardest.difference, claim.a.name, hardest.b.name, *images)
+    if len(beaten) == len(compared):
+        return SUPPORTED, f"It beats each of {all_of_them}, by the least margin {hardest.b.name}. {hard}"
+    ahead = sum(one.difference.mean < 0 for one in compared)
+    return UNDECIDED, (
+        f"Of {all_of_them} it is shown to beat {number(len(beaten))}, and {number(ahead)} "
+        f"{'is' if ahead == 1 else 'are'} ahead of it on average. {hard}"
+    )
+
+
+def detail(one: Compared) -> str:
+    """The numbers behind a comparison on one line: p, adjusted p, sign flips and their floor."""
+    difference = one.difference
+    who = f"{one.a.name} − {one.b.name if one.b else 'target'}"
+    parts = [f"{who}: {points(difference.mean)}", f"t-test {p_text(difference.p)}"]
+    if difference.family > 1:
+        parts.append(f"Holm {p_text(difference.adjusted_p)}")
+    if difference.flip_p is not None:
+        parts.append(f"sign flips {p_text(difference.flip_p)} (at least {difference.flip_floor:.4g})")
+    return "; ".join(parts)
