@@ -16,6 +16,7 @@ from mnist_lab.ui.run_model import Progress
 
 TEST_IMAGES = 10_000  # until the run has said how many it is tested on
 SOON, AFTER_AN_EPOCH = "Appears after the first steps.", "Appears after the first epoch."
+NO_EPOCH = "There is nothing to draw: no epoch has ended."
 HELP = {
     "loss": (
         "How wrong the network is, averaged over the images: 0 when it is sure and right every time, 2.3 when it "
@@ -51,15 +52,16 @@ class _Charts:
     says: dict[str, str]
 
 
-def draw_charts(progress: Progress, config: RunConfig) -> None:
-    """Draw every chart of a run as far as it has come, at the same places at every call."""
+def draw_charts(progress: Progress, config: RunConfig, live: bool = True) -> None:
+    """Draw every chart of a run as far as it has come, at the same places at every call. `live`: more may come."""
     made = _make(progress, config)
+    later = AFTER_AN_EPOCH if live else NO_EPOCH
     left, right = st.columns(2)
     with left:
         _chart("Loss", "loss", made.loss, SOON)
         st.caption(made.says["loss"])
     with right:
-        _chart("Accuracy", "accuracy", made.accuracy, AFTER_AN_EPOCH)
+        _chart("Accuracy", "accuracy", made.accuracy, later)
         st.caption(made.says["accuracy"])
     left, right = st.columns([1, 2])
     with left:
@@ -68,9 +70,9 @@ def draw_charts(progress: Progress, config: RunConfig) -> None:
     with right:
         first, second = st.columns(2)
         with first:
-            _chart("Size of the weights", "weight_norm", made.weight_norm, AFTER_AN_EPOCH)
+            _chart("Size of the weights", "weight_norm", made.weight_norm, later)
         with second:
-            _chart("Weights near zero", "small_weights", made.small_weights, AFTER_AN_EPOCH)
+            _chart("Weights near zero", "small_weights", made.small_weights, later)
         st.caption(made.says["weights"])
 
 

@@ -142,4 +142,4 @@ def _downloads(record: RunRecord) -> None:
             help="The trained network for other programs. Making the file takes some seconds.",
         )
     if missing:
-        st.caption(f"The ONNX file needs two more packages on the server: `pip install {' '.join(missing)}`.")
+        st.caption(f"The ONNX file needs more on the server: `pip install {' '.join(missing)}`.")

@@ -47,8 +47,8 @@ def percent(value: float | None) -> str:
 def waiting_text(position: int) -> str:
     """What a run in line waits for; `position` is 1 for the next to start."""
     if position <= 1:
-        return "Waiting: next in line. It starts when the run before it has ended."
-    return f"Waiting: number {position} in line. It starts when the {position} runs before it have ended."
+        return "Next in line: it starts when a run before it has ended."
+    return f"Number {position} in line: it starts when {position} runs before it have ended."
 
 
 def status_text(progress: Progress, config: RunConfig) -> str:
@@ -80,7 +80,8 @@ def ended_text(state: str, progress: Progress, epochs: int) -> str:
         )
     if state == "failed":
         return where + (" The history up to there is kept." if done else "")
-    return f"{where} " + ("The weights and the history up to there are kept." if done else "Nothing of it is kept.")
+    kept = "The weights and the history up to there are" if done else "Only its settings are" if progress.started else ""
+    return f"{where} {kept or 'Nothing of it is'} kept."
 
 
 def network_text(started: Started, config: RunConfig) -> str:

@@ -61,7 +61,8 @@ def _follow(find: Callable[[], FoundRun], queue: RunQueue, owner_hash: str | Non
     _stop_button(run, queue, owner_hash)
     _facts(run)
     _hint(run)
-    draw_charts(run.progress, run.config)
+    if run.is_live or run.progress.history or run.progress.points:
+        draw_charts(run.progress, run.config, live=run.is_live)
 
 
 def _status(run: FoundRun) -> None:
@@ -83,7 +84,10 @@ def _stop_button(run: FoundRun, queue: RunQueue, owner_hash: str | None) -> None
             "Stop", key="run_stop", icon=":material/stop_circle:", disabled=reason is not None, help=reason,
             on_click=_stop, args=(run.id, queue, owner_hash),
         )
-        st.caption(reason or "Ends the run after the batch at hand. Finished epochs are kept.")
+        st.caption(reason or (
+            "Takes the run out of the line." if run.state == "queued"
+            else "Ends the run after the batch at hand. Finished epochs are kept."
+        ))
 
 
 def _why_no_stop(run: FoundRun, owner_hash: str | None) -> str | None:

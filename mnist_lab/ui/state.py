@@ -7,6 +7,7 @@ same: it is read when the browser brings another one (a link, Back), and written
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -263,10 +264,8 @@ def _read_url(state: _State, query: dict[str, str]) -> None:
     run_id = query.get(RUN) or None
     base, ignored = None, []
     if run_id and not query.keys() & KNOBS.keys():
-        try:
+        with contextlib.suppress(RunError):  # the page itself says what is wrong with that run
             base = _config_of(run_id)
-        except RunError as error:
-            ignored.append(str(error))
     settings = {name: text for name, text in query.items() if name != RUN}
     for name in [name for name, text in settings.items() if name not in KNOBS or len(text) > MAX_LENGTH]:
         ignored.append(_why_not(name, settings.pop(name)))

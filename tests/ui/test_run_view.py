@@ -40,9 +40,10 @@ def test_waiting_in_line(lab):
     lab.submit()
     lab.gate.wait()
     second, third = lab.submit(), lab.submit()
-    assert "Waiting: next in line" in words(lab.page(second.id))
+    assert "Next in line: it starts when a run before it has ended." in words(lab.page(second.id))
     at = lab.page(third.id)
-    assert "number 2 in line" in words(at)
+    assert "Number 2 in line: it starts when 2 runs before it have ended." in words(at)
+    assert "Takes the run out of the line." in words(at)
     assert not charts(at) and not button(at, "Stop").disabled
 
 
@@ -54,7 +55,8 @@ def test_taken_out_of_the_line(lab):
     at = lab.page(waiting.id)
     button(at, "Stop").click().run()
     assert waiting.state == "stopped" and not at.exception
-    assert "Before its first epoch ended" in words(at) and button(at, "Stop").disabled
+    assert "Before its first epoch ended. Nothing of it is kept." in words(at) and button(at, "Stop").disabled
+    assert "Appears after" not in words(at), "nothing more will appear"
 
 
 def test_preparing_tells_how_far_the_download_is(lab):
@@ -118,6 +120,17 @@ def test_stopped_by_its_owner(lab):
     assert button(at, "Stop").disabled
 
 
+def test_stopped_before_its_first_epoch_ended(lab):
+    lab.gated()
+    job = lab.submit()
+    lab.gate.wait()
+    job.request_stop()
+    assert job.join(20)
+    text = words(lab.page(job.id))
+    assert "Before its first epoch ended. Only its settings are kept." in text
+    assert "Appears after" not in text, "nothing more will appear"
+
+
 def test_finished(lab):
     at = lab.page(lab.ended())
     text = words(at)
@@ -145,6 +158,17 @@ def test_the_best_epoch_is_only_shown_with_the_warning(lab, monkeypatch):
 def test_the_table_has_the_last_five_epochs(lab):
     table = lab.page(lab.ended(config=CONFIG.replace(epochs=8))).table[0].value
     assert list(table["Epoch"]) == ["4", "5", "6", "7", "8"]
+
+
+def test_epochs_without_a_test_have_a_dash(lab, monkeypatch):
+    untested = {"eval_loss": None, "eval_accuracy": None}
+    event = fake.epoch_event
+    monkeypatch.setattr(fake, "epoch_event", lambda epoch, weight=0.0: dataclasses.replace(
+        event(epoch, weight), **(untested if epoch < 3 else {})))
+    at, _ = ended(lab)
+    table = at.table[0].value
+    assert list(table["Test accuracy"]) == ["–", "–", "92.50 %"] and list(table["Test loss"])[:2] == ["–", "–"]
+    assert not at.exception
 
 
 def test_a_run_of_another_process_is_followed_but_not_stopped(lab):
@@ -245,10 +269,11 @@ def test_deleted_in_another_tab(lab):
     assert any(link.label == "See the runs that are kept" for link in at.get("page_link"))
 
 
-@pytest.mark.parametrize("run", ["no-such-run", "../../etc", "", "a" * 500])
+@pytest.mark.parametrize("run", ["no-such-run", "../../etc", "a" * 500])
 def test_any_id_in_the_url(lab, run):
     at = lab.page(run)
     assert not at.exception and not charts(at)
+    assert len(at.warning) == 1, "said once"
 
 
 def test_a_damaged_run_says_why(lab):
@@ -295,7 +320,9 @@ def test_downloads(lab, monkeypatch):
 
 def test_no_weights_no_download(lab):
     lab.use(fake_training.make_train(on_step=lambda epoch, step, should_stop: fail(2, step, should_stop)))
-    disabled = {proto.label: proto.disabled for proto in downloads(lab.page(lab.ended()))}
+    at = lab.page(lab.ended())
+    assert "Appears after" not in words(at), "nothing more will appear"
+    disabled = {proto.label: proto.disabled for proto in downloads(at)}
     assert disabled["Weights (safetensors)"] and disabled["Network (ONNX)"] and disabled["History (CSV)"]
     assert not disabled["Settings and summary (JSON)"]
 
