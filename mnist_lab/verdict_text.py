@@ -44,8 +44,8 @@ def interval_text(difference: Difference) -> str:
 
 
 def p_text(p: float) -> str:
-    """A p-value: "p = 0.27", "p < 0.0001"."""
-    return "p < 0.0001" if p < 0.0001 else f"p = {p:.2g}" if p < 0.995 else "p = 1"
+    """A p-value: "p = 0.271", "p < 0.0001"."""
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.3g}" if p < 0.9995 else "p = 1"
 
 
 def images_text(difference: float, images: int = TEST_IMAGES, kind: str = "test") -> str:

@@ -36,6 +36,7 @@ from mnist_lab.claims import (
     Side,
 )
 from mnist_lab.config import ALL
+from mnist_lab.evaluation import DISPUTED
 from mnist_lab.runs.study import Study, StudyRun
 from mnist_lab.statistics import LEVEL, Difference, StatisticsError, against, holm_adjusted, paired
 from mnist_lab.verdict_text import amount_text, chance_text, difference_verdict, many, number, p_text, points, signed
@@ -80,6 +81,9 @@ def measured(run: StudyRun, labels: np.ndarray, measure: str) -> float:
     """One number of a run, by its name in `claims.MEASURES`; NaN if it has too few epochs for it."""
     if measure == "test at the end":
         return 100 * float(np.mean(run.digits == labels))
+    if measure == "disputed":
+        errors = np.flatnonzero(run.digits != labels)
+        return 100 * float(np.isin(errors, list(DISPUTED)).mean()) if len(errors) else float("nan")
     history = run.history["train_accuracy" if measure == "train" else "eval_accuracy"].astype(float)
     epochs = history[-2 * LAST : -LAST] if measure == "test before" else history[-LAST:]
     if len(epochs) < LAST:
@@ -213,8 +217,8 @@ def _target_sentence(claim: Claim, difference: Difference) -> str:
         + (f", corrected for {difference.family} comparisons" if difference.family > 1 else "")
     )
     return (
-        f"{claim.a.name} gets {mean:.2f} % on average over {many(difference.n_a, 'seed')} ({reach}), "
-        f"{signed(difference.mean)} points from {claim.target:g} %."
+        f"{claim.a.name}, {MEASURES[claim.a.measure]}: {mean:.2f} % on average over {many(difference.n_a, 'seed')} "
+        f"({reach}), {signed(difference.mean)} points from {claim.target:g} %."
     )
 
 

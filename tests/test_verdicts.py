@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from studies import LABELS, SOURCES, make_study
 
 from mnist_lab.claims import BEST, CLAIMS, HIGHER, LOWER, MEASURES, NOT_HIGHER, REACHES, SAME, Side
+from mnist_lab.evaluation import DISPUTED
 from mnist_lab.presets import ALIASES, PRESETS
 from mnist_lab.published import PUBLISHED, rows_of
-from mnist_lab.runs.study import Study
+from mnist_lab.runs.study import Study, load_study, save_study
 from mnist_lab.statistics import paired
 from mnist_lab.verdicts import CONTRADICTED, SUPPORTED, UNDECIDED, UNMEASURED, judge, measured, outcome_of, values_of
 
@@ -141,6 +142,33 @@ def test_measures_of_a_run():
     assert measured(run, LABELS, "test at the end") == pytest.approx(run.summary["test_accuracy"])
     run.history["eval_accuracy"] = run.history["eval_accuracy"][:3]
     assert math.isnan(measured(run, LABELS, "test"))
+
+
+def test_the_share_of_errors_on_disputed_labels():
+    run = make_study({"a-gbn": 99.4}, seeds=1).runs[0]
+    run.digits[:] = LABELS
+    assert math.isnan(measured(run, LABELS, "disputed"))
+    for wrong in (947, 9729, 3, 4, 5):
+        run.digits[wrong] = (LABELS[wrong] + 1) % 10
+    assert measured(run, LABELS, "disputed") == 40
+
+
+def test_errors_humans_would_make_are_counted_against_half():
+    study = make_study({"a-gbn": 99.4, "a-bn": 99.4})
+    verdict = next(one for one in judge(study) if one.claim.id == "a-humans")
+    assert verdict.outcome == UNDECIDED and "no interval" in verdict.sentence  # none of the errors, in any seed
+    for run in study.of("a-gbn"):
+        run.digits[:] = LABELS
+        disputed = list(DISPUTED)[: 12 + run.seed % 2]
+        run.digits[[*disputed, 1, 2, 3]] = (LABELS[[*disputed, 1, 2, 3]] + 1) % 10
+    verdict = next(one for one in judge(study) if one.claim.id == "a-humans")
+    assert verdict.outcome == SUPPORTED and "share of its errors" in verdict.sentence
+
+
+def test_a_study_from_disk_gives_the_same_verdicts(tmp_path):
+    study = make_study(EQUAL, seeds=3)
+    save_study(study, tmp_path)
+    assert judge(load_study("sources", tmp_path)) == judge(study)
 
 
 def test_values_of_a_setting_that_is_not_there():
