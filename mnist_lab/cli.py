@@ -149,9 +149,10 @@ class Progress:
                 self.bar.set_postfix_str(f"{event.images_per_second:,.0f} images/s, loss {event.loss:.3f}")
             case Epoch():
                 self.bar.n = event.epoch
+                tested = "" if event.eval_accuracy is None else f"{event.eval_name} {event.eval_accuracy:.2f} %, "
                 self.bar.write(
                     f"epoch {event.epoch}: train loss {event.train_loss:.4f}, train {event.train_accuracy:.2f} %, "
-                    f"{event.eval_name} {event.eval_accuracy:.2f} %, {event.seconds:.1f} s", file=sys.stderr,
+                    f"{tested}{event.seconds:.1f} s", file=sys.stderr,
                 )
             case Finished() | Stopped() | Failed():
                 pass

@@ -57,7 +57,8 @@ class Epoch:
     """One line of the history. Accuracies are in per cent, losses in nats, `seconds` since the run started.
 
     `train_accuracy` is on the labels trained on, as met during the epoch; `train_accuracy_true` compares the same
-    answers with the true labels. `eval_*` is on the set named by `eval_name` ("test" or "validation").
+    answers with the true labels. `eval_*` is on the set named by `eval_name` ("test" or "validation"), and None for an
+    epoch after which the config did not want a test.
     `small_weights` and `zero_weights` are shares (0 to 1) of the convolution weights with |w| < 1e-3 and w = 0.
     `histograms` maps a convolution's name to `{"edges": [...], "counts": [...]}`.
     """
@@ -67,8 +68,8 @@ class Epoch:
     penalty: float
     train_accuracy: float
     train_accuracy_true: float
-    eval_loss: float
-    eval_accuracy: float
+    eval_loss: float | None
+    eval_accuracy: float | None
     eval_name: str
     learning_rate: float
     weight_norm: float

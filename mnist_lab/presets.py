@@ -81,7 +81,7 @@ def _own() -> list[Preset]:
         rotation=6.0, translation=0.04, scale=0.05,
     )
     noisy = RunConfig(
-        network="b", train_images=1_000, label_noise=0.3, epochs=30, batch_size=64, learning_rate=0.1,
+        network="b", train_images=1_000, label_noise=0.3, epochs=30, eval_every=3, batch_size=64, learning_rate=0.1,
         schedule="one-cycle",
     )
     return [

@@ -170,15 +170,17 @@ class _Run:
     def finish_epoch(self) -> Checkpoint | None:
         """Evaluate, add a line to the history and return what is needed to go on from here; None when stopped."""
         clock = time.perf_counter()
-        logits = self.trainer.predict(self.regime.eval_images, self.should_stop)
-        if logits is None:
-            return None
+        logits = loss = accuracy = None
+        if (self.epoch + 1) % self.config.eval_every == 0 or self.epoch + 1 == self.config.epochs:
+            logits = self.trainer.predict(self.regime.eval_images, self.should_stop)
+            if logits is None:
+                return None
+            loss, accuracy = loss_and_accuracy(logits, self.regime.eval_labels)
         self.eval_logits = logits
-        loss, accuracy = loss_and_accuracy(logits, self.regime.eval_labels)
         counts, images = self.counts, self.counts.images
         self.evaluating_seconds += time.perf_counter() - clock
         measures = weight_measures(self.trainer.tested)
-        if not math.isfinite(measures["weight_norm"] + loss):
+        if not math.isfinite(measures["weight_norm"] + (loss or 0.0)):
             raise TrainingFailed(
                 explain_divergence(self.config, self.epoch + 1, self.trainer.steps_per_epoch, math.nan)
             )
@@ -243,8 +245,10 @@ class _Run:
                 "images_per_second": rates[len(rates) // 2],
             }
             if self.regime.eval_name == "test":  # with a validation set nothing was chosen on the test set
-                best = max(self.history, key=lambda line: line["eval_accuracy"])
-                summary |= {"best_test_accuracy": best["eval_accuracy"], "best_epoch": best["epoch"]}
+                tested = [line for line in self.history if line["eval_accuracy"] is not None]
+                best = max(tested, key=lambda line: line["eval_accuracy"], default=None)
+                if best:
+                    summary |= {"best_test_accuracy": best["eval_accuracy"], "best_epoch": best["epoch"]}
         return summary
 
 

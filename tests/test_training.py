@@ -118,6 +118,30 @@ def test_the_summary_is_what_the_history_and_the_logits_say(tiny):
     assert rates[-1] == pytest.approx(0.05 / 250_000) and rates[0] < 0.05
 
 
+def test_the_test_can_be_left_out_of_most_epochs_but_not_of_the_last(tiny):
+    always, _ = run(BASE, tiny)
+    seldom, events = run(BASE.replace(eval_every=2), tiny)
+    assert [line["eval_accuracy"] is None for line in seldom.history] == [True, False, False]
+    for line, full in zip(seldom.history, always.history, strict=True):
+        tested = line["eval_accuracy"] is not None
+        assert (line["eval_loss"] is not None) == tested
+        assert not tested or (line["eval_loss"], line["eval_accuracy"]) == (full["eval_loss"], full["eval_accuracy"])
+        assert line["train_loss"] == full["train_loss"], "testing less often must not change the training"
+    assert torch.equal(seldom.test_logits, always.test_logits)
+    assert seldom.summary["test_accuracy"] == always.summary["test_accuracy"]
+    assert seldom.summary["best_epoch"] in (2, 3)
+    assert [event.eval_accuracy is None for event in events if isinstance(event, Epoch)] == [True, False, False]
+
+
+def test_a_run_stopped_after_an_epoch_without_a_test_is_tested_when_it_ends(tiny):
+    asked = iter([False] * 5 + [True] * 100)  # four batches, and the first of the next epoch
+    stopped, _ = run(BASE.replace(eval_every=3), tiny, should_stop=lambda: next(asked))
+    assert stopped.status == "stopped" and [line["eval_accuracy"] for line in stopped.history] == [None]
+    assert torch.equal(stopped.test_logits, answers(stopped, tiny))
+    assert stopped.summary["test_accuracy"] is not None
+    assert stopped.summary["best_test_accuracy"] is stopped.summary["best_epoch"] is None
+
+
 @pytest.mark.parametrize("config", [EVERYTHING, OTHERWISE], ids=["everything", "otherwise"])
 def test_the_same_seed_gives_the_same_run_and_interrupted_ones_end_alike(tiny, config):
     checkpoints: list[Checkpoint] = []

@@ -53,13 +53,21 @@ def has_values(rows: Iterable[Row], fields: Sequence[str]) -> bool:
 def long_rows(rows: Sequence[Row], names: Mapping[str, str]) -> list[Row]:
     """``epoch``, ``series``, ``value``: one row per epoch and field, the form Vega-Lite draws as one line a series.
 
+    Where a field has no value, as the test in an epoch without one, there is no row: the line goes on to the next.
+
     Args:
         rows: what ``epoch_rows`` returned.
         names: field -> name of the series.
     """
     return [
-        {"epoch": row["epoch"], "series": name, "value": row[field]} for field, name in names.items() for row in rows
+        {"epoch": row["epoch"], "series": name, "value": row[field]}
+        for field, name in names.items() for row in rows if row[field] is not None
     ]
+
+
+def tested(history: Sequence[Record]) -> list[Record]:
+    """The epochs after which the network was tested (`RunConfig.eval_every`)."""
+    return [record for record in history if record["eval_accuracy"] is not None]
 
 
 def thin(points: Sequence[Record], field: str, *, limit: int = MAX_STEP_POINTS) -> list[Row]:

@@ -178,7 +178,8 @@ def _shading(look: LineChart, epochs: int) -> list[alt.Chart]:
     upper, lower = look.series[:2]
     legend = alt.Legend(title=None, orient="bottom", symbolType="square", symbolSize=200, offset=0, padding=0)
     fill = alt.Fill("gap:N", scale=alt.Scale(domain=[GAP], range=[GREY]), legend=legend)
-    area = _base("epochs", epochs).mark_area(opacity=0.35, clip=True, aria=False)
+    both = alt.FieldValidPredicate(field=lower.field, valid=True)  # an epoch without a test has no gap to show
+    area = _base("epochs", epochs).transform_filter(both).mark_area(opacity=0.35, clip=True, aria=False)
     return [area.encode(y=_y(look, upper.field), y2=f"{lower.field}:Q", fill=fill)]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from mnist_lab.config import RunConfig
 from mnist_lab.config_forms import short_value
+from mnist_lab.ui.chart_data import tested
 from mnist_lab.ui.run_model import Progress
 
 Record = Mapping[str, Any]
@@ -37,10 +38,10 @@ MANY_SMALL = 0.4
 
 def not_learning(progress: Progress, config: RunConfig) -> str | None:
     """What is wrong with a run that does not learn, its likely cause and what to try, in Markdown; None for others."""
-    history, started = progress.history, progress.started
+    history, started = tuple(tested(progress.history)), progress.started
     if not history or started is None or not _is_stuck(history[-1]):
         return None
-    steps = len(history) * started.steps_per_epoch
+    steps = history[-1]["epoch"] * started.steps_per_epoch
     if steps >= FEW_STEPS:
         return f"{_what(history)} {_cause(history, config, started.trainable_parameters)}"
     if progress.last is None:

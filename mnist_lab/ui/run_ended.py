@@ -28,7 +28,8 @@ def render_result(run: FoundRun) -> None:
                 st.code(run.progress.last.traceback, language=None)
     if run.progress.history:
         _metrics(run)
-        st.caption(run_text.best_text(run.progress.history))
+        if best := run_text.best_text(run.progress.history):
+            st.caption(best)
 
 
 def _metrics(run: FoundRun) -> None:
@@ -36,7 +37,9 @@ def _metrics(run: FoundRun) -> None:
     summary = record.summary if record else {}
     with st.container(horizontal=True, gap="large"):
         if last["eval_name"] == "test":
-            st.metric("Test accuracy, last epoch", run_text.percent(last["eval_accuracy"]), width="content")
+            # A run stopped after an epoch without a test was tested once more when it ended.
+            seen = summary.get("test_accuracy") if last["eval_accuracy"] is None else last["eval_accuracy"]
+            st.metric("Test accuracy, last epoch", run_text.percent(seen), width="content")
         else:
             st.metric("Test accuracy", run_text.percent(summary.get("test_accuracy")), width="content")
             st.metric("Validation accuracy, last epoch", run_text.percent(last["eval_accuracy"]), width="content")
@@ -70,7 +73,8 @@ def _table(run: FoundRun) -> None:
             {
                 "Epoch": str(line["epoch"]),
                 "Train loss": f"{line['train_loss']:.4f}", "Train accuracy": run_text.percent(line["train_accuracy"]),
-                f"{name} loss": f"{line['eval_loss']:.4f}", f"{name} accuracy": run_text.percent(line["eval_accuracy"]),
+                f"{name} loss": "–" if line["eval_loss"] is None else f"{line['eval_loss']:.4f}",
+                f"{name} accuracy": run_text.percent(line["eval_accuracy"]),
             }
             for line in lines
         ],

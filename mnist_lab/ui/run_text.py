@@ -10,6 +10,7 @@ from mnist_lab.config import KNOBS, RunConfig
 from mnist_lab.config_forms import AUGMENTATION, differences, short_value, title
 from mnist_lab.events import Started
 from mnist_lab.presets import DEFAULT_PRESET, PRESETS
+from mnist_lab.ui.chart_data import tested
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.run_model import Progress
 
@@ -135,10 +136,11 @@ def settings_text(config: RunConfig, preset: str | None) -> str:
 
 
 def best_text(history: tuple[Mapping[str, Any], ...]) -> str | None:
-    """The best epoch, with the warning that belongs to it; None while there is none."""
-    if not history:
+    """The best epoch, with the warning that belongs to it; None before the first test."""
+    seen = tested(history)
+    if not seen:
         return None
-    best, last = max(history, key=lambda line: line["eval_accuracy"]), history[-1]
+    best, last = max(seen, key=lambda line: line["eval_accuracy"]), seen[-1]
     name = last["eval_name"]
     if best["eval_accuracy"] == last["eval_accuracy"]:
         return f"The last epoch was also the best on the {name} set."

@@ -11,9 +11,12 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mnist_lab.ui.chart_data import tested
+
 Record = Mapping[str, Any]
 
 NO_EPOCH = "No epoch has finished yet."
+NO_TEST = "The network has not been tested yet."
 
 GUESSING = 12.0
 """Per cent. Ten classes guessed at random give 10; a little more is still guessing."""
@@ -32,6 +35,9 @@ def takeaway_loss(history: Sequence[Record]) -> str:
     """
     if not history:
         return NO_EPOCH
+    history = tested(history)
+    if not history:
+        return NO_TEST
     last = history[-1]
     penalty = f" (plus an L1 penalty of {_number(last['penalty'])})" if last["penalty"] > 0 else ""
     losses = (
@@ -51,6 +57,9 @@ def takeaway_accuracy(history: Sequence[Record], eval_images: int = 10_000) -> s
     """
     if not history:
         return NO_EPOCH
+    history = tested(history)
+    if not history:
+        return NO_TEST
     last = history[-1]
     held_out = last["eval_accuracy"]
     if max(last["train_accuracy"], last["train_accuracy_true"], held_out) <= GUESSING:

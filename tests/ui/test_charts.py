@@ -164,7 +164,19 @@ def test_loss_is_drawn_before_the_first_epoch_ends():
 def test_losses_of_zero_and_nan_do_not_break_the_logarithm():
     rows = [record(1, train_loss=0.0, eval_loss=math.nan), record(2, train_loss=math.inf, eval_loss=0.5)]
     values = {(row["epoch"], row["series"]): row["value"] for row in loss_chart(rows, epochs=EPOCHS).data["lines"]}
-    assert values == {(1, "Train"): LOSS_FLOOR, (1, "Test"): None, (2, "Train"): None, (2, "Test"): 0.5}
+    assert values == {(1, "Train"): LOSS_FLOOR, (2, "Test"): 0.5}
+
+
+def test_the_test_line_goes_on_over_epochs_without_a_test():
+    untested = {"eval_loss": None, "eval_accuracy": None}
+    rows = [record(1, **untested), record(2), record(3, **untested), record(4)]
+    for make in (loss_chart, accuracy_chart):
+        chart = make(rows, epochs=EPOCHS)
+        drawn = [(row["epoch"], row["series"]) for row in chart.data["lines"]]
+        assert [epoch for epoch, series in drawn if series == "Test"] == [2, 4]
+        assert [epoch for epoch, series in drawn if series == "Train"] == [1, 2, 3, 4]
+    (area,) = [layer for layer in chart.to_dict()["layer"] if "fill" in layer["encoding"]]
+    assert area["transform"] == [{"filter": {"field": "eval_accuracy", "valid": True}}]
 
 
 def test_only_nan_is_nothing_to_draw():

@@ -161,14 +161,13 @@ def test_the_table_has_the_last_five_epochs(lab):
 
 
 def test_epochs_without_a_test_have_a_dash(lab, monkeypatch):
-    untested = {"eval_loss": None, "eval_accuracy": None}
-    event = fake.epoch_event
-    monkeypatch.setattr(fake, "epoch_event", lambda epoch, weight=0.0: dataclasses.replace(
+    event, untested = fake_training.epoch_event, {"eval_loss": None, "eval_accuracy": None}
+    monkeypatch.setattr(fake_training, "epoch_event", lambda epoch, weight: replace(
         event(epoch, weight), **(untested if epoch < 3 else {})))
-    at, _ = ended(lab)
+    at = lab.page(lab.ended())
     table = at.table[0].value
     assert list(table["Test accuracy"]) == ["–", "–", "92.50 %"] and list(table["Test loss"])[:2] == ["–", "–"]
-    assert not at.exception
+    assert "Test accuracy, last epoch 92.50 %" in words(at) and not at.exception
 
 
 def test_a_run_of_another_process_is_followed_but_not_stopped(lab):

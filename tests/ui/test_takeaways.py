@@ -66,16 +66,28 @@ numbers = st.floats(0, 100)
 histories = st.lists(
     st.fixed_dictionaries(
         {key: numbers for key, value in RECORD.items() if isinstance(value, float)}
-        | {"eval_name": st.sampled_from(["test", "validation"])}
+        | {"eval_loss": numbers | st.none(), "eval_name": st.sampled_from(["test", "validation"])}
     ),
     max_size=4,
-).map(lambda rows: [{**row, "epoch": i + 1} for i, row in enumerate(rows)])
+).map(lambda rows: [
+    # Both are measured, or neither.
+    {**row, "epoch": i + 1, "eval_accuracy": None if row["eval_loss"] is None else row["eval_accuracy"]}
+    for i, row in enumerate(rows)
+])
 
 
 @given(histories)
 def test_any_history_gives_a_sentence(history):
     for takeaway in ALL:
         assert takeaway(history).endswith(".")
+
+
+def test_they_speak_of_the_last_test():
+    untested = record(epoch=3, eval_loss=None, eval_accuracy=None)
+    history = [record(epoch=2), untested]
+    for takeaway in (takeaway_loss, takeaway_accuracy):
+        assert takeaway(history) == takeaway(history[:1])
+        assert takeaway([untested]) == "The network has not been tested yet."
 
 
 class TestLoss:
