@@ -11,18 +11,17 @@ from mnist_lab.presets import PRESETS
 
 @dataclass(frozen=True)
 class Plan:
-    """A study before it is run. `presets` says that the settings are presets, under their names."""
+    """A study before it is run."""
 
     name: str
     title: str
     settings: dict[str, RunConfig]
     seeds: Sequence[int]
-    presets: bool = False
 
 
 SOURCES = Plan(
     "sources", "Every variant of both sources, with that source's own recipe",
     {name: preset.config for name, preset in PRESETS.items() if name.startswith(("a-", "b-"))},
-    range(5), presets=True,
+    range(5),
 )
 STUDIES = {plan.name: plan for plan in (SOURCES,)}

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mnist_lab.config_forms import from_settings
 from mnist_lab.presets import ALIASES, preset
 from mnist_lab.runs.store import RunStore
 from mnist_lab.runs.sweep import (
@@ -36,6 +37,7 @@ def add_sweep(commands: Any) -> None:
     command = commands.add_parser("sweep", help="train presets or a study with several seeds; goes on after a kill")
     command.set_defaults(run=run_sweep)
     command.add_argument("--preset", nargs="+", default=[], metavar="NAME", help="presets to train")
+    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of all")
     command.add_argument("--study", choices=list(STUDIES), help="instead: all settings and seeds of a study")
     command.add_argument("--seeds", type=seeds, metavar="N", help="how many, from 0; or FIRST-LAST (default: 5)")
     command.add_argument("--out", type=Path, metavar="DIR", help="folder of runs (default: MNIST_LAB_RUNS or runs/)")
@@ -57,13 +59,16 @@ def planned(options: argparse.Namespace) -> list[Task]:
     """The tasks that were asked for. Raises `ConfigError` and `SweepError`."""
     if bool(options.preset) == bool(options.study):
         raise SweepError("Say what to train: --preset NAME... or --study NAME.")
+    if options.study and options.set:
+        raise SweepError("A study's settings are its own: --set goes with --preset.")
     if (options.workers is not None and options.workers < 1) or options.threads < 1:
         raise SweepError("--workers and --threads must be at least 1.")
     if options.study:
         study = STUDIES[options.study]
-        return tasks_for(study.settings, options.seeds or study.seeds, study.presets)
+        return tasks_for(study.settings, options.seeds or study.seeds)
     names = dict.fromkeys(ALIASES.get(name, name) for name in options.preset)
-    return tasks_for({name: preset(name).config for name in names}, options.seeds or range(5))
+    settings = {name: from_settings(options.set, preset(name).config) for name in names}
+    return tasks_for(settings, options.seeds or range(5))
 
 
 def run_sweep(options: argparse.Namespace) -> int:

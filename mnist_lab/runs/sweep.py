@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mnist_lab.config import ALL, RunConfig
 from mnist_lab.config_forms import title
+from mnist_lab.presets import preset_of
 from mnist_lab.runs.record import HISTORY, PART, RunSummary
 from mnist_lab.runs.store import RunStore
 from mnist_lab.runs.sweep_worker import Outcome, Task, run_elsewhere, run_here, start_worker
@@ -33,15 +34,10 @@ class SweepError(Exception):
     """The sweep cannot begin, or not on those workers. The message says what to do."""
 
 
-def tasks_for(settings: Mapping[str, RunConfig], seeds: Sequence[int], presets: bool = True) -> list[Task]:
-    """Every setting with every seed; seed by seed, so that a sweep cut short has few seeds of all settings.
-
-    `presets` says that the settings' names are presets' names.
-    """
+def tasks_for(settings: Mapping[str, RunConfig], seeds: Sequence[int]) -> list[Task]:
+    """Every setting with every seed; seed by seed, so that a sweep cut short has few seeds of all settings."""
     return [
-        Task(
-            f"{name}-seed-{seed}", config.replace(seed=seed), f"{title(config)}, seed {seed}", name if presets else None
-        )
+        Task(f"{name}-seed-{seed}", config.replace(seed=seed), f"{title(config)}, seed {seed}", preset_of(config))
         for seed in seeds
         for name, config in settings.items()
     ]

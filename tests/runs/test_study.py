@@ -88,7 +88,7 @@ def test_an_empty_study_is_kept_too(tmp_path):
 
 
 def test_what_cannot_be_read_is_said(records, tmp_path):
-    with pytest.raises(StudyError, match="no study tiny in .* python -m mnist_lab study tiny"):
+    with pytest.raises(StudyError, match=r"no study tiny in .* python -m mnist_lab study tiny"):
         load_study("tiny", tmp_path)
     save_study(make(records), tmp_path)
     path = tmp_path / "tiny.json"
