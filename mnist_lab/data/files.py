@@ -72,6 +72,9 @@ FILES = (
 CHECKSUM = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
 """`Mnist.checksum` of these four files: what a run says that was trained on them, wherever they came from."""
 
+SAMPLE_CHECKSUM = "f386f0e516db30df2eb9236a9582736c528aaa7cead280644fe3357100553511"
+"""The same of the bundled sample."""
+
 State = Literal["ok", "missing", "truncated", "wrong"]
 
 

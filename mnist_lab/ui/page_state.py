@@ -54,7 +54,7 @@ def values(page: str) -> dict[str, str]:
     return dict(_page(page).values)
 
 
-def set_values(page: str, **changes: str | None) -> None:
+def set_values(page: str, changes: dict[str, str | None]) -> None:
     """Change some of them; None takes one out. In a callback, or before a rerun, so that the URL is written."""
     known = _page(page)
     known.values = {name: text for name, text in (known.values | changes).items() if text is not None}
@@ -64,6 +64,11 @@ def set_values(page: str, **changes: str | None) -> None:
 def memory(page: str) -> dict[str, Any]:
     """What the session remembers for the page beside its URL; to be changed in place."""
     return _page(page).memory
+
+
+def widget_value(key: str) -> Any:
+    """What a widget that is not bound to a value says, for its callback."""
+    return st.session_state[key]
 
 
 def _page(page: str) -> _Page:
