@@ -27,7 +27,7 @@ from mnist_lab.runs.sweep import (
     work,
 )
 from mnist_lab.runs.sweep_worker import Outcome
-from mnist_lab.studies import STUDIES
+from mnist_lab.studies import SHIPPED_SEED, STUDIES, Plan
 
 FAILURE = 1
 
@@ -40,6 +40,11 @@ def add_sweep(commands: Any) -> None:
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of all")
     command.add_argument("--study", choices=list(STUDIES), help="instead: all settings and seeds of a study")
     command.add_argument("--seeds", type=seeds, metavar="N", help="how many, from 0; or FIRST-LAST (default: 5)")
+    add_workers(command)
+
+
+def add_workers(command: argparse.ArgumentParser) -> None:
+    """The options of every command that sweeps: where the runs are, and who trains them."""
     command.add_argument("--out", type=Path, metavar="DIR", help="folder of runs (default: MNIST_LAB_RUNS or runs/)")
     command.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
     command.add_argument("--threads", type=int, default=1, metavar="N", help="threads of a process (default: 1)")
@@ -61,21 +66,30 @@ def planned(options: argparse.Namespace) -> list[Task]:
         raise SweepError("Say what to train: --preset NAME... or --study NAME.")
     if options.study and options.set:
         raise SweepError("A study's settings are its own: --set goes with --preset.")
-    if (options.workers is not None and options.workers < 1) or options.threads < 1:
-        raise SweepError("--workers and --threads must be at least 1.")
     if options.study:
-        study = STUDIES[options.study]
-        return tasks_for(study.settings, options.seeds or study.seeds)
+        return study_tasks(STUDIES[options.study], options.seeds)
     names = dict.fromkeys(ALIASES.get(name, name) for name in options.preset)
     settings = {name: from_settings(options.set, preset(name).config) for name in names}
     return tasks_for(settings, options.seeds or range(5))
 
 
+def study_tasks(plan: Plan, seeds: Sequence[int] | None = None) -> list[Task]:
+    """The tasks of a study; those whose runs ship come first."""
+    shipped = [SHIPPED_SEED] if plan.ships else []
+    return tasks_for(plan.settings, seeds or list(dict.fromkeys([*shipped, *plan.seeds])))
+
+
 def run_sweep(options: argparse.Namespace) -> int:
-    """Train what is not there yet, a line on stdout for each run that ends; the exit status."""
+    """Train what was asked for and is not there yet; the exit status."""
+    return run_tasks(planned(options), options)
+
+
+def run_tasks(tasks: Sequence[Task], options: argparse.Namespace) -> int:
+    """Train the tasks that are not finished, a line on stdout for each run that ends; the exit status."""
     from mnist_lab.data.mnist import load_mnist
 
-    tasks = planned(options)
+    if (options.workers is not None and options.workers < 1) or options.threads < 1:
+        raise SweepError("--workers and --threads must be at least 1.")
     data = load_mnist(progress=lambda message, share: print(f"{message} {share:.0%}", file=sys.stderr))
     if data.is_sample:
         print(f"NOTE: figures on the bundled sample are not comparable. {data.note}", file=sys.stderr)

@@ -15,8 +15,8 @@ PACKAGE = ROOT / "mnist_lab"
 ORDER = [
     "knobs", "config", "config_forms", "presets", "events", "seeds", "device", "data", "nn", "digitize", "evaluation",
     "counts", "statistics", "planning", "verdict_text", "microscope", "measures", "trainer", "training", "studies",
-    "runs", "published", "claims", "verdicts", "small_data", "report", "peers", "bench", "sweep_command", "cli", "__main__",
-    "ui",
+    "runs", "published", "claims", "verdicts", "small_data", "report", "peers", "bench", "sweep_command",
+    "study_command", "cli", "__main__", "ui",
 ]
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

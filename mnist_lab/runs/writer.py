@@ -145,7 +145,7 @@ class RunWriter:
             write_atomically(folder / WEIGHTS, _tensor_bytes(trained.weights, metadata))
         if trained.test_logits is not None and len(trained.test_logits):
             logits = trained.test_logits.numpy()
-            np.savez(
+            np.savez_compressed(
                 folder / LOGITS, indices=np.arange(len(logits)), labels=trained.test_labels.numpy(),
                 digits=logits.argmax(1), logits=logits,
             )
