@@ -44,5 +44,5 @@ def test_settings_that_two_studies_share_are_trained_once():
     shared = small.keys() & scan.keys()
     assert len(shared) == 7 and all(small[name] == scan[name] for name in shared)
     assert not any(
-        same_setting(config, other) for name, config in scan.items() for others, other in small.items() if name != others
+        same_setting(config, other) for one, config in scan.items() for two, other in small.items() if one != two
     )
