@@ -197,6 +197,13 @@ def test_in_a_family_what_has_no_spread_is_not_decided_and_the_rest_is():
     assert holm_adjusted([]) == []
 
 
+def test_in_a_family_the_first_that_is_not_decided_ends_it():
+    """Each has p = 0.03: the smallest fails against 0.05/5, so the last is not decided at 0.05 either."""
+    one = paired({0: 0.10, 1: 0.02, 2: 0.07, 3: 0.01, 4: 0.09}, dict.fromkeys(range(5), 0.0))
+    assert 0.02 < one.p < 0.05 and one.decided
+    assert not any(found.decided for found in holm_adjusted([one] * 5))
+
+
 def test_families_have_one_level():
     one, other = paired(SLEEP_1, SLEEP_2), paired(SLEEP_1, SLEEP_2, level=0.9)
     with pytest.raises(StatisticsError, match="levels"):
