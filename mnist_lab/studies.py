@@ -35,12 +35,10 @@ SHIPPED_SEED = 0  # the same for all: not the best of several
 IMAGES, NOISE = (300, 1_000, 3_000), (0.0, 0.3, 0.4)
 # Few images take a moment to learn from, and the test takes longer than that: three tests a run tell enough.
 SMALL = PRESETS["noisy-1000"].config.replace(eval_every=10)
-# Without a norm layer a learning rate of 0.1 ends in a dead network; this one is a rate at which it learns.
-NONE = {"norm": "none", "learning_rate": 0.02}
 ARMS: dict[str, dict[str, Any]] = {
     "bn": {}, "l1-1e-3": {"l1": 1e-3}, "decay-5e-3": {"weight_decay": 5e-3}, "dropout-10": {"dropout": 0.1},
     "gbn-2": {"norm": "ghost", "num_splits": 2}, "gbn-4": {"norm": "ghost", "num_splits": 4},
-    "gbn-8": {"norm": "ghost", "num_splits": 8}, "none": NONE,
+    "gbn-8": {"norm": "ghost", "num_splits": 8}, "none": {"norm": "none"},
 }  # fmt: skip
 
 

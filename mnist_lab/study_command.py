@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from mnist_lab.report import report
@@ -13,7 +12,7 @@ from mnist_lab.runs.library import Library, pretrained_root
 from mnist_lab.runs.record import RunError
 from mnist_lab.runs.shipping import collected, ship
 from mnist_lab.runs.store import RunStore
-from mnist_lab.runs.study import Study, StudyError, load_study, save_study, study_names, study_root
+from mnist_lab.runs.study import StudyError, load_study, save_study, study_names, study_root
 from mnist_lab.runs.sweep import SweepError
 from mnist_lab.studies import STUDIES
 from mnist_lab.sweep_command import add_workers, run_tasks, study_tasks
@@ -42,7 +41,7 @@ def run_study(options: argparse.Namespace) -> int:
     try:
         for name in names:
             _write(name, RunStore(options.out))
-        write_report()
+        _write_readme()
     except (RunError, StudyError) as error:
         raise SweepError(str(error)) from error
     return status
@@ -58,15 +57,20 @@ def _write(name: str, store: RunStore) -> None:
     print(json.dumps(result | {"variants": len(shipped)}), flush=True)
 
 
-def write_report() -> Path | None:
-    """Write pretrained/README.md from what is there; None while there is no study of the sources."""
-    there: dict[str, Study] = {name: load_study(name) for name in study_names()}
+def _write_readme() -> None:
+    text = readme()
+    if text is None:
+        print(f"mnist_lab: no README yet: there is no study of the sources in {study_root()}", file=sys.stderr)
+    else:
+        (pretrained_root() / "README.md").write_text(text, encoding="utf-8")
+
+
+def readme() -> str | None:
+    """What pretrained/README.md has to say by the records there are; None while there is no study of the sources."""
+    there = {name: load_study(name) for name in study_names()}
     if "sources" not in there:
-        print(f"mnist_lab: no README yet: there is no study in {study_root()}", file=sys.stderr)
         return None
-    path = pretrained_root() / "README.md"
-    path.write_text(report(
+    return report(
         there["sources"], Library().variants(), best=there.get("best"), small=there.get("small-data"),
         scan=there.get("scan"), made_by=COMMAND,
-    ), encoding="utf-8")
-    return path
+    )
