@@ -1,6 +1,7 @@
 """The sources' claims held against a study: supported, contradicted, not decided, or not yet measured.
 
-Everything is computed from the study, so that a rerun can overturn a verdict. The rules:
+Everything is computed from the study, so that a rerun can overturn a verdict. The rules were fixed before the first
+run of the study had ended:
 
 - The measure is the mean of the last five epochs, which both write-ups show, not the best epoch, which was chosen on
   the test set. Settings are compared over the seeds they share; the t-interval decides.
