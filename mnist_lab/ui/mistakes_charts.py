@@ -50,8 +50,9 @@ def difference_chart(first: np.ndarray, second: np.ndarray) -> Chart:
     for true, read in np.ndindex(DIGITS, DIGITS):
         a, b, step = int(first[true, read]), int(second[true, read]), int(more[true, read])
         rows.append({
-            "true": true, "read": read, "text": f"{step:+d}".replace("-", "−") if step else "", "First": f"{a:,}", "Second": f"{b:,}",
-            "picked": False, "label": f"true {true}, read as {read}: {a} and {b}",
+            "true": true, "read": read, "text": f"{step:+d}".replace("-", "−") if step else "",
+            "First": f"{a:,}", "Second": f"{b:,}", "picked": False,
+            "label": f"true {true}, read as {read}: {a} and {b}",
             **_colors(true == read, abs(step) / max(reach, 1), EVEN, MORE if step > 0 else LESS),
         })
     return Chart(_cells_spec(("First", "Second"), False), {"cells": rows})

@@ -145,7 +145,8 @@ class _File:
     """A run by one of its files: equal to another while that file is the same one, unchanged. Raises `RunError`."""
 
     def __init__(self, run: RunSummary, name: str):
-        self.record = RunRecord(**vars(run), history=[])  # reading the history would take longer than all the rest
+        # Reading the history would take longer than all the rest.
+        self.record = RunRecord(**vars(run) | {"history": []})
         path = run.folder / name
         try:
             status = path.stat()
