@@ -30,8 +30,17 @@ CHART_HEIGHT, SMALL_CHART_HEIGHT = 340, 220
 
 GAP = "Generalization gap"
 
-LOG_TICKS = [digit * 10.0**power for power in range(-6, 4) for digit in (1, 2, 5)]
-"""Vega's own ticks of a short logarithmic axis are too many to read; of these it drops those outside."""
+_SPAN = "(domain('y')[1] - domain('y')[0])"
+_POWER = f"pow(10, floor(log({_SPAN} / 2) / LN10))"
+_STEP = f"({_POWER} * (1 + ({_SPAN} > 8 * {_POWER})))"
+LOG_TICKS = (
+    "domain('y')[1] > 5 * domain('y')[0] ? "
+    f"{[digit * 10.0**power for power in range(-6, 4) for digit in (1, 2, 5)]} : "
+    f"sequence(ceil(domain('y')[0] / {_STEP}) * {_STEP}, domain('y')[1], {_STEP})"
+)
+"""Vega expression for the ticks of a logarithmic axis, whose own are too many to read: 1, 2, 5, 10, ..., of which Vega
+drops those outside. On an axis that spans less than a factor of 5, where none might be left: round numbers of equal
+distance, two to ten of them."""
 
 MARKED_EPOCHS = 25
 """Points on a line at most (and epoch 1, so that a run of one epoch shows); more would hide the dashes."""
@@ -116,7 +125,7 @@ def _base(data: str, epochs: int) -> alt.Chart:
 
 def _y(look: LineChart, field: str = "value") -> alt.Y:
     if look.log:
-        axis = alt.Axis(title=look.y_title, format="~g", values=LOG_TICKS)
+        axis = alt.Axis(title=look.y_title, format="~g", values=alt.ExprRef(LOG_TICKS))
         return alt.Y(f"{field}:Q", scale=alt.Scale(type="log", nice=False), axis=axis)
     axis = alt.Axis(title=look.y_title, tickCount=look.height // 50)
     return alt.Y(f"{field}:Q", scale=alt.Scale(zero=look.zero), axis=axis)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_lab.ui.chart_data import LOSS_FLOOR, MAX_STEP_POINTS, thin
-from mnist_lab.ui.chart_specs import BLUE, GREEN, GREY, VERMILLION
+from mnist_lab.ui.chart_specs import BLUE, GREEN, GREY, LOG_TICKS, VERMILLION
 from mnist_lab.ui.charts import (
     accuracy_chart,
     learning_rate_chart,
@@ -159,6 +159,29 @@ def test_loss_is_drawn_before_the_first_epoch_ends():
     for layer in chart.to_dict()["layer"]:
         hidden = layer["encoding"].get("opacity", {}).get("condition", {}).get("test") == "datum.epoch > 0"
         assert layer["mark"].get("clip") or hidden
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """What Vega makes of LOG_TICKS, with Python in JavaScript's place."""
+    test, ticks_of_either = LOG_TICKS.split(" ? ")
+    words = {
+        "domain": lambda _: (low, high), "pow": pow, "floor": math.floor, "ceil": math.ceil, "log": math.log,
+        "LN10": math.log(10),
+        "sequence": lambda start, stop, step: [start + i * step for i in range(math.ceil((stop - start) / step))],
+    }
+    made = eval(ticks_of_either.split(" : ")[not eval(test, words)], words)
+    return [tick for tick in made if low <= tick <= high]
+
+
+@given(st.floats(1e-4, 50), st.floats(1.0001, 1000))
+def test_a_logarithmic_axis_has_ticks_however_short_it_is(low, ratio):
+    made = ticks(low, low * ratio)
+    assert 1 < len(made) < 20 and len({f"{tick:g}" for tick in made}) == len(made)
+
+
+def test_ticks_are_round():
+    assert [f"{tick:g}" for tick in ticks(2.25, 2.36)] == ["2.26", "2.28", "2.3", "2.32", "2.34"]
+    assert ticks(0.03, 1.2) == [0.05, 0.1, 0.2, 0.5, 1.0]
 
 
 def test_losses_of_zero_and_nan_do_not_break_the_logarithm():
