@@ -81,8 +81,9 @@ def ended_text(state: str, progress: Progress, epochs: int) -> str:
         )
     if state == "failed":
         return where + (" The history up to there is kept." if done else "")
-    kept = "The weights and the history up to there are" if done else "Only its settings are" if progress.started else ""
-    return f"{where} {kept or 'Nothing of it is'} kept."
+    if done:
+        return f"{where} The weights and the history up to there are kept."
+    return f"{where} {'Only its settings are' if progress.started else 'Nothing of it is'} kept."
 
 
 def network_text(started: Started, config: RunConfig) -> str:
@@ -119,10 +120,9 @@ def sample_warning(data: Mapping[str, Any]) -> str | None:
     """The banner of a run on the bundled sample; None for one on MNIST itself."""
     if data.get("source") != "sample":
         return None
-    note = f" {plain(data['note'])}" if data.get("note") else ""
     return (
         "This run uses the small sample that comes with the lab (4,000 training and 1,000 test images), because the "
-        f"whole of MNIST was not there. Figures on it are not comparable with runs on MNIST.{note}"
+        "whole of MNIST was not there. Figures on it are not comparable with runs on MNIST."
     )
 
 

@@ -114,6 +114,9 @@ def _facts(run: FoundRun) -> None:
         if started is not None:
             if warning := run_text.sample_warning(started.data):
                 st.warning(warning)
+                if started.data.get("note"):
+                    with st.expander("Why the sample, and what to do about it"):
+                        st.markdown(plain(started.data["note"]))
             facts = [run_text.network_text(started, run.config), run_text.data_text(started.data)]
             st.caption("  \n".join([run_text.settings_text(run.config, run.preset), *facts]))
         else:

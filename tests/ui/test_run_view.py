@@ -131,6 +131,16 @@ def test_stopped_before_its_first_epoch_ended(lab):
     assert "Appears after" not in text, "nothing more will appear"
 
 
+def test_a_run_on_the_sample_says_why(lab, monkeypatch):
+    monkeypatch.setattr(fake_training.DATA, "note", "There was *no network*.")
+    at = lab.page(lab.ended())
+    assert any("not comparable with runs on MNIST." in warning.value for warning in at.warning)
+    (why,) = [box for box in at.expander if box.label.startswith("Why the sample")]
+    assert why.markdown[0].value == "There was \\*no network\\*\\."
+    monkeypatch.setattr(fake_training.DATA, "source", "folder")
+    assert "not comparable" not in words(lab.page(lab.ended()))
+
+
 def test_finished(lab):
     at = lab.page(lab.ended())
     text = words(at)
