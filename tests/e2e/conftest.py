@@ -15,7 +15,7 @@ from lab_server import PATIENCE, LabServer, launch
 
 FAILED = pytest.StashKey[bool]()
 # Streamlit asks a sub-page for two addresses that only the first page has, and then finds them there.
-HARMLESS = ("/runs/_stcore/health", "/runs/_stcore/host-config")
+HARMLESS = tuple(f"/{page}/_stcore/{name}" for page in ("runs", "mistakes") for name in ("health", "host-config"))
 
 
 @pytest.hookimpl(wrapper=True)
