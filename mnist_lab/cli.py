@@ -1,4 +1,4 @@
-"""`python -m mnist_lab train | sweep | study | bench | data`: the lab without its pages.
+"""`python -m mnist_lab train | sweep | study | predict | robustness | bench | data`: the lab without its pages.
 
 Results go to stdout as JSON, progress to stderr. Exit status: 2 for bad input, 1 for a failure, 130 when interrupted.
 """
@@ -16,6 +16,7 @@ from typing import Any
 from mnist_lab.config import ConfigError, RunConfig
 from mnist_lab.config_forms import from_settings, title
 from mnist_lab.events import Epoch, Event, Failed, Finished, Preparing, Started, Step, Stopped
+from mnist_lab.predict import add_predict
 from mnist_lab.presets import ALIASES, DEFAULT_PRESET, PRESETS, preset
 from mnist_lab.runs.sweep import SweepError
 from mnist_lab.study_command import add_study
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, metavar="DIR", help="where runs are kept (default: MNIST_LAB_RUNS or runs/)")
     add_sweep(commands)
     add_study(commands)
+    add_predict(commands)
     bench = commands.add_parser("bench", help="speed against the loop most people write")
     bench.set_defaults(run=run_bench)
     bench.add_argument("--time-to-accuracy", action="store_true", help="instead: time to 99.4 %%; takes up to an hour")

@@ -15,7 +15,7 @@ FAINTEST = 0.1  # of the way from black to white: ink paler than that against it
 SOLID, PALE = 0.75, 0.2  # of the ink's usual darkness: what counts as full ink, and what as none
 FLAT = 0.02  # of the way from black to white: how alike the paper of a scan or a drawing is
 SPECK = 0.02  # of the largest piece of ink: smaller pieces are dust
-TALL, HEAVY, GAP = 0.5, 0.12, 0.05  # of both together: how tall, how heavy and how far apart two digits are
+TALL, HEAVY, GAP = 0.5, 0.12, 0.03  # of both together: how tall, how heavy and how far apart two digits are
 
 
 class BlankPage(DigitizeError):
