@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mnist_lab.events import Epoch, Failed, Finished, Preparing, Started, Step, Stopped
 from mnist_lab.runs.job import EventLog
 from mnist_lab.ui import run_model
-from mnist_lab.ui.run_model import Points, Progress, RunModel, look, progress_of
+from mnist_lab.ui.run_model import Points, RunModel, look, progress_of
 
 STARTED = Started(
     device="cpu", precision="float32", threads=2, parameters=9920, trainable_parameters=9920, epochs=4,
@@ -120,13 +120,20 @@ def test_logs_are_told_apart_and_let_go_of():
 def test_many_browsers_look_at_once():
     log, seen = EventLog(), []
     log.append(STARTED)
-    threads = [threading.Thread(target=lambda: seen.extend(look(log) for _ in range(200))) for _ in range(8)]
+
+    def watch():
+        moments = [0.0]
+        while moments[-1] < 29.9:
+            moments.append(look(log).epochs_done)
+        seen.append(moments == sorted(moments))  # nobody is shown an earlier moment after a later one
+
+    threads = [threading.Thread(target=watch, daemon=True) for _ in range(8)]
     for thread in threads:
         thread.start()
     for number in range(1, 300):
         log.append(step(number))
     for thread in threads:
-        thread.join()
-    assert all(isinstance(progress, Progress) for progress in seen)
+        thread.join(30)
+    assert seen == [True] * 8
     assert look(log).step == step(299)
     assert vars(look(log)) == vars(progress_of(log.since(0)))
