@@ -52,7 +52,7 @@ class _Weights:
 def _read(weights: _Weights) -> nn.Module:
     from mnist_lab.nn.networks import build_network
 
-    record = RunRecord(**vars(weights.run), history=[])  # reading the history would take longer than all the rest
+    record = RunRecord(**vars(weights.run) | {"history": []})  # reading the history would take longest
     module = build_network(record.config)
     try:
         module.load_state_dict(record.weights())

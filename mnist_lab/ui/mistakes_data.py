@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,10 +16,8 @@ from mnist_lab.data import files
 from mnist_lab.data.mnist import load_test_set
 from mnist_lab.evaluation import Answers, predict_logits
 from mnist_lab.runs.library import Library
+from mnist_lab.runs.networks import network_of
 from mnist_lab.runs.record import LOGITS, WEIGHTS, RunError, RunRecord, RunSummary
-
-if TYPE_CHECKING:
-    from torch import nn
 
 DEFAULT_RUNS = ("b-gbn", "a-gbn")  # the claim is about the errors with ghost batch norm
 MAX_OPINIONS = 30  # the variants, and some runs made here
@@ -84,11 +81,6 @@ def recorded_answers(run: RunSummary) -> Answers:
 def bundled_answers(run: RunSummary) -> Answers:
     """What the run's network says about all 5,000 bundled digits: a second or two, once. Raises `RunError`."""
     return _bundled(_File(run, WEIGHTS))
-
-
-def network_of(run: RunSummary) -> nn.Module:
-    """The run's network in evaluation mode, shared: never train it or change its mode. Raises `RunError`."""
-    return _network(_File(run, WEIGHTS))
 
 
 @lru_cache(maxsize=1)
@@ -175,17 +167,5 @@ def _bundled(file: _File) -> Answers:
     import torch
 
     images, labels = bundled_digits()
-    logits = predict_logits(_network(file), torch.from_numpy(images))
+    logits = predict_logits(network_of(file.record), torch.from_numpy(images))
     return Answers(np.arange(len(labels)), labels, logits.numpy())
-
-
-@lru_cache(maxsize=32)
-def _network(file: _File) -> nn.Module:
-    from mnist_lab.nn.networks import build_network
-
-    module = build_network(file.record.config)
-    try:
-        module.load_state_dict(file.record.weights())
-    except RuntimeError as error:
-        raise RunError(f"{WEIGHTS} is damaged: it does not fit the network.") from error
-    return module.eval()

@@ -7,6 +7,7 @@ import streamlit as st
 
 from mnist_lab.data.files import DataError
 from mnist_lab.runs.library import Library
+from mnist_lab.runs.networks import network_of
 from mnist_lab.runs.record import RunError
 from mnist_lab.ui import mistakes_data, mistakes_text
 from mnist_lab.ui import mistakes_state as url
@@ -98,7 +99,7 @@ def _saliency(subject: Subject, row: int) -> None:
     label, answer = int(subject.answers.labels[row]), int(subject.answers.digits[row])
     st.markdown("**Where it looks**", help=HELP)
     way = st.radio("How it is found", [OCCLUSION, GRADIENT], horizontal=True, key="mistakes_saliency")
-    network = mistakes_data.network_of(subject.run)
+    network = network_of(subject.run)
     find = microscope.occlusion_saliency if way == OCCLUSION else microscope.gradient_saliency
     image = subject.images[row]
     with st.container(horizontal=True):

@@ -12,6 +12,7 @@ from mnist_lab.config import RunConfig
 from mnist_lab.data import files
 from mnist_lab.data.mnist import load_mnist, load_sample
 from mnist_lab.evaluation import nearest
+from mnist_lab.runs.networks import network_of
 from mnist_lab.ui import mistakes_data
 from mnist_lab.ui.mistakes_data import BUNDLED, Subject
 
@@ -50,7 +51,7 @@ def nearest_images(subject: Subject, row: int) -> Neighbours:
 
     from mnist_lab.microscope import last_features
 
-    network = mistakes_data.network_of(subject.run)
+    network = network_of(subject.run)
     pool = _pool(subject.run.config, _whose(subject))
     image = subject.images[row]
     target = last_features(network, torch.from_numpy(image[None].copy()))[0].numpy()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import streamlit as st
 
 from mnist_lab.ui import page_state, state
 
-PAGE = "Mistakes"
+PAGE, VIEW = "Mistakes", "mnist_lab/ui/views/mistakes.py"
 RUN = "run"
 
 
@@ -27,6 +27,12 @@ def go(**changes: Any) -> None:
     """Change some values, in a callback or before a rerun; None takes one out. The link then says the run as well."""
     texts = {name: None if value is None else str(value) for name, value in changes.items()}
     page_state.set_values(PAGE, {RUN: memory().get(RUN)} | values() | texts)
+
+
+def visit(run_id: str) -> NoReturn:
+    """Leave another page for this one, to see the mistakes of that run: as the page was left, but for the images."""
+    page_state.set_values(PAGE, {RUN: run_id, "page": None, "image": None})
+    st.switch_page(VIEW)
 
 
 def choose_run(label: str, name: str, ids: Sequence[str], id: str, say: Callable[[str], str]) -> None:

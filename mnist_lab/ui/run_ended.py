@@ -9,8 +9,8 @@ import streamlit as st
 from mnist_lab.config import RunConfig
 from mnist_lab.runs.onnx_export import missing_packages, to_onnx
 from mnist_lab.runs.queue import RunQueue
-from mnist_lab.runs.record import WEIGHTS, RunError, RunRecord
-from mnist_lab.ui import charts, run_text, state
+from mnist_lab.runs.record import LOGITS, WEIGHTS, RunError, RunRecord
+from mnist_lab.ui import charts, mistakes_state, run_text, state
 from mnist_lab.ui.live_chart import live_chart
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.run_find import FoundRun
@@ -114,6 +114,8 @@ def _next(run: FoundRun) -> None:
             "Use these settings", key="run_settings", on_click=state.set_config, args=(run.config,),
             help="Puts the settings of this run into the controls, to change them and start again.",
         )
+        if run.record and (run.record.folder / LOGITS).exists() and st.button("See its mistakes", key="run_mistakes"):
+            mistakes_state.visit(run.id)
 
 
 def _start(config: RunConfig) -> None:

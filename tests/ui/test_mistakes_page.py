@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import OWNER, Lab, button, query, words
+from lab import OWNER, RUNS_PAGE, Lab, button, query, words
 from mistakes_records import CONFIG, make_run, sample_labels
 from streamlit.testing.v1 import AppTest
 
@@ -205,6 +205,14 @@ def test_images_of_an_unknown_data_set_are_told_in_figures(lab):
     assert "no pictures" in words(at) and "Errors 35" in words(at) and len(at.dataframe[0].value) == 25
     assert not at.get("imgs")
     assert "nothing to read" in words(page(show="game"))
+
+
+def test_the_other_pages_lead_here(lab):
+    make_run(lab.store.root, "mine", LABELS, ERRORS)
+    for at in (lab.page(run="mine"), lab.page(path=RUNS_PAGE)):
+        button(at, "See its mistakes").click().run()
+        assert not at.exception and at.title[0].value == "Mistakes" and box(at, "Network").value == "mine"
+        assert query(at) == {"run": "mine"}
 
 
 # --- MNIST itself ---
