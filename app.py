@@ -10,6 +10,7 @@ page = st.navigation(
         st.Page("mnist_lab/ui/views/train.py", title="Train", icon="🏋️", default=True),
         st.Page("mnist_lab/ui/views/runs.py", title="Runs", icon="🗂️"),
         st.Page("mnist_lab/ui/views/mistakes.py", title="Mistakes", icon="🔎"),
+        st.Page("mnist_lab/ui/views/draw.py", title="Draw", icon="✏️"),
     ]
 )
 shown = token.browser_token() is not None  # the browser answers once the first page is on its screen

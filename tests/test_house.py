@@ -14,7 +14,7 @@ PACKAGE = ROOT / "mnist_lab"
 # A module imports only what is above it, and its own folder. The design's list, with what has come since.
 ORDER = [
     "knobs", "config", "config_forms", "presets", "events", "seeds", "device", "data", "nn", "digitize", "evaluation",
-    "robustness", "counts", "statistics", "planning", "verdict_text", "microscope", "answers", "measures", "trainer", "training", "studies",
+    "collection", "robustness", "counts", "statistics", "planning", "verdict_text", "microscope", "answers", "measures", "trainer", "training", "studies",
     "runs", "published", "claims", "verdicts", "small_data", "report", "peers", "bench", "sweep_command",
     "study_command", "predict", "cli", "__main__", "ui",
 ]

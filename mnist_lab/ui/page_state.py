@@ -71,5 +71,10 @@ def widget_value(key: str) -> Any:
     return st.session_state[key]
 
 
+def is_drawn(key: str) -> bool:
+    """Whether the widget of that key was drawn in the last script run: its state dies with its page."""
+    return key in st.session_state
+
+
 def _page(page: str) -> _Page:
     return st.session_state.setdefault(_KEY, {}).setdefault(page, _Page())

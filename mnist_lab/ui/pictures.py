@@ -31,6 +31,28 @@ def saliency_uri(image: np.ndarray, saliency: np.ndarray, scale: int = 8) -> str
     return _uri(picture.resize([side * scale for side in image.shape[::-1]], Image.Resampling.NEAREST))
 
 
+def page_uri(picture: np.ndarray, longest: int = 112) -> str:
+    """A picture uint8 [H, W] of any size as a `data:` address, its longer side about `longest` pixels."""
+    factor = longest / max(picture.shape)
+    if factor >= 2:
+        return digit_uri(picture, int(factor))
+    size = [max(round(side * factor), 1) for side in picture.shape[::-1]]
+    return _uri(Image.fromarray(picture).resize(size, Image.Resampling.BOX if factor < 1 else Image.Resampling.NEAREST))
+
+
+def maps_uri(maps: np.ndarray, scale: int, across: int = 8, gap: int = 2) -> str:
+    """Maps float [C, H, W] beside each other, `across` in a row: orange above 0, blue below, strong at the largest."""
+    reach = float(np.abs(maps).max()) or 1.0
+    colors = np.where(maps[..., None] >= 0, np.array(FOR), np.array(AGAINST)) * np.abs(maps[..., None]) / reach
+    colors = np.repeat(np.repeat(colors.round().astype(np.uint8), scale, 1), scale, 2)
+    rows, (height, width) = -(-len(colors) // across), colors.shape[1:3]
+    sheet = np.full((rows * (height + gap) - gap, across * (width + gap) - gap, 4), 0, np.uint8)
+    for number, tile in enumerate(colors):
+        top, left = (number // across) * (height + gap), (number % across) * (width + gap)
+        sheet[top : top + height, left : left + width] = np.dstack([tile, np.full(tile.shape[:2], 255, np.uint8)])
+    return _uri(Image.fromarray(sheet))
+
+
 def _uri(picture: Image.Image) -> str:
     file = io.BytesIO()
     picture.save(file, "PNG")

@@ -1,0 +1,175 @@
+"""What all networks say about the digit, as a table, and a look inside the one that is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from mnist_lab.presets import PRESETS
+from mnist_lab.runs.library import Library
+from mnist_lab.runs.networks import network_of
+from mnist_lab.runs.record import RunError, RunSummary
+from mnist_lab.ui import draw_charts, draw_state, page_state, run_text, state
+from mnist_lab.ui.pictures import maps_uri, saliency_uri
+
+MAX_OWN = 12  # runs made here, the newest, beside the variants
+LAYERS, LOOKS, STAYS = "layers", "looks", "stays"
+PARTS = {LAYERS: "Layer by layer", LOOKS: "Where it looks", STAYS: "How sure it stays"}
+SHOWN_LAYERS = ("relu", "pool")  # what a convolution found, and what is passed on of it
+SALIENCY_HELP = (
+    "Gradient: orange where a small change of the pixel changes the score of the digit most. Hide a patch: 5 x 5 "
+    "pixels are made background, everywhere in turn; orange where that makes the digit less likely, blue where it "
+    "makes it more likely."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """A run and what its network says: probabilities float32 [10]."""
+
+    run: RunSummary
+    name: str
+    chances: np.ndarray
+
+    @property
+    def digit(self) -> int:
+        """The answer."""
+        return int(self.chances.argmax())
+
+
+def readers(library: Library) -> list[RunSummary]:
+    """The runs that answer: every pretrained variant, then the newest runs made here."""
+    runs = library.list()
+    own = [run for run in runs if not library.is_pretrained(run)]
+    return [run for run in runs if library.is_pretrained(run)] + own[:MAX_OWN]
+
+
+def ask(runs: list[RunSummary], image: np.ndarray) -> tuple[list[Said], int]:
+    """What each run says about an image uint8 [28, 28], and how many could not be asked because they are damaged."""
+    import torch
+
+    from mnist_lab.answers import probabilities
+
+    good, networks, bad = [], [], 0
+    for run in runs:
+        try:
+            networks.append(network_of(run))
+            good.append(run)
+        except RunError:
+            bad += 1
+    if not good:
+        return [], bad
+    chances = probabilities(networks, torch.from_numpy(image)[None])[:, 0].numpy()
+    return [Said(run, name_of(run), row) for run, row in zip(good, chances, strict=True)], bad
+
+
+def name_of(run: RunSummary) -> str:
+    """A variant by its preset's title, another run by its name and its start."""
+    if run.id in PRESETS:
+        return PRESETS[run.id].title
+    return f"{run.name} · {run_text.when_text(run.timings['started'])} · {run.id[run.id.rfind('-') + 1:]}"
+
+
+def agreement_text(said: list[Said], digit: int) -> str:
+    """How many of the networks read it so."""
+    agree = sum(one.digit == digit for one in said)
+    if len(said) == 1:
+        return ""
+    if agree == len(said):
+        return f"All {len(said)} networks read a {digit}."
+    others = sorted({one.digit for one in said} - {digit})
+    listed = " or ".join([", ".join(str(other) for other in others[:-1]), str(others[-1])][len(others) == 1 :])
+    return f"{agree} of {len(said)} networks read a {digit}; the others a {listed}."
+
+
+def show_table(said: list[Said], chosen: Said) -> None:
+    """A row a network. A click on one chooses it."""
+    ids = [one.run.id for one in said]
+    key, _ = state.widget("draw_table", ids, tuple(ids))
+    st.dataframe(
+        [
+            {
+                "Network": one.name, "Reads": str(one.digit), "Confidence": 100 * float(one.chances.max()),
+                "Agrees": "yes" if one.digit == chosen.digit else "no",
+            }
+            for one in said
+        ],
+        key=key, hide_index=True, alt="What every network reads", on_select=lambda: _pick(key, ids),
+        selection_mode="single-row",
+        column_config={
+            "Network": st.column_config.TextColumn(width="large"),
+            "Confidence": st.column_config.ProgressColumn(
+                format="%.1f %%", min_value=0, max_value=100, help="The probability that it gives its answer."
+            ),
+            "Agrees": st.column_config.TextColumn(help="Whether it reads the same digit as the chosen network."),
+        },
+    )
+
+
+def _pick(key: str, ids: list[str]) -> None:
+    rows = page_state.widget_value(key)["selection"]["rows"]
+    if rows and rows[0] < len(ids):
+        draw_state.go(run=ids[rows[0]])
+
+
+def show_inside(image: np.ndarray, chosen: Said) -> None:
+    """A look inside the chosen network, one of `PARTS`."""
+    asked = draw_state.values().get(draw_state.PART, LAYERS)
+    part = asked if asked in PARTS else LAYERS
+    draw_state.switch("A look inside", draw_state.PART, PARTS, part)
+    {LAYERS: _layers, LOOKS: _looks, STAYS: _stays}[part](image, chosen)
+
+
+def _layers(image: np.ndarray, chosen: Said) -> None:
+    import torch
+
+    from mnist_lab.microscope import feature_maps
+
+    st.caption(
+        "Every convolution looks for a pattern in each of its maps. Bright orange: the pattern is there. Pooling keeps "
+        "the strongest (or the mean) of neighbouring places, so the maps get smaller and coarser on the way down."
+    )
+    for name, maps in feature_maps(network_of(chosen.run), torch.from_numpy(image)):
+        if not name.startswith(SHOWN_LAYERS):
+            continue
+        count, height, width = maps.shape
+        kind = "Convolution" if name.startswith("relu") else "Pooling"
+        number = name.removeprefix("relu").removeprefix("pool")
+        st.markdown(f"**{kind} {number}**: {count} maps of {height} x {width}")
+        scale = max(56 // max(height, width), 2)
+        alt = f"{count} feature maps of {kind.lower()} {number}"
+        st.image(maps_uri(maps.numpy(), scale, across=-(-count // 2)), alt=alt)
+
+
+def _looks(image: np.ndarray, chosen: Said) -> None:
+    import torch
+
+    from mnist_lab import microscope
+
+    first, second = (int(digit) for digit in np.argsort(-chosen.chances)[:2])
+    network, pixels = network_of(chosen.run), torch.from_numpy(image)
+    st.caption(SALIENCY_HELP)
+    ways = {"Gradient": microscope.gradient_saliency, "Hide a patch": microscope.occlusion_saliency}
+    with st.container(horizontal=True):
+        for way, find in ways.items():
+            for digit in (first, second):
+                with st.container(width=168, gap="xsmall"):
+                    saliency = find(network, pixels, digit).numpy()
+                    st.image(saliency_uri(image, saliency, 6), width="stretch", alt=f"{way}: where it sees a {digit}")
+                    st.caption(f"{way}, for a {digit}", text_alignment="center")
+    st.caption(f"Its answer is {first}; {second} is the next most likely.")
+
+
+def _stays(image: np.ndarray, chosen: Said) -> None:
+    import torch
+
+    from mnist_lab.answers import curves
+
+    st.caption("The image that the network sees is shifted, turned, and written with thinner and thicker strokes.")
+    columns = st.columns(2)
+    for number, curve in enumerate(curves(network_of(chosen.run), torch.from_numpy(image), chosen.digit)):
+        with columns[number % 2], st.container(key=f"draw_curve_{curve.name}"):
+            st.vega_lite_chart(spec=draw_charts.curve_spec(curve, chosen.digit), width="stretch")
+            st.caption(draw_charts.curve_takeaway(curve, chosen.digit))
