@@ -7,6 +7,7 @@ all sessions, and bounded.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,6 +23,9 @@ from mnist_lab.runs.record import LOGITS, WEIGHTS, RunError, RunRecord, RunSumma
 DEFAULT_RUNS = ("b-gbn", "a-gbn")  # the claim is about the errors with ghost batch norm
 MAX_OPINIONS = 30  # the variants, and some runs made here
 TEST, SAMPLE, BUNDLED, UNKNOWN = "test", "sample", "bundled", "unknown"
+
+
+_asking = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +69,8 @@ def subject_of(run: RunSummary) -> Subject:
     answers = recorded_answers(run)
     if not _belong(answers, labels):
         raise RunError(f"{LOGITS} is damaged: its labels are not those of the images.")
-    return Subject(run, answers, images[answers.indices], kind)
+    in_order = np.array_equal(answers.indices, np.arange(len(labels)))  # as they always are; else they are copied
+    return Subject(run, answers, images if in_order else images[answers.indices], kind)
 
 
 def needs_test_set(run: RunSummary) -> bool:
@@ -80,7 +85,8 @@ def recorded_answers(run: RunSummary) -> Answers:
 
 def bundled_answers(run: RunSummary) -> Answers:
     """What the run's network says about all 5,000 bundled digits: a second or two, once. Raises `RunError`."""
-    return _bundled(_File(run, WEIGHTS))
+    with _asking:  # who asks at the same time waits for the first instead of working it out as well
+        return _bundled(_File(run, WEIGHTS))
 
 
 @lru_cache(maxsize=1)
@@ -143,7 +149,9 @@ class _File:
         try:
             status = path.stat()
         except OSError as error:
-            raise RunError(f"There is no {name} in this run any more. It may have been deleted.") from error
+            raise RunError(
+                f"There is no {name} in this run: it was stopped before it was tested, or it has been deleted."
+            ) from error
         self._key = path, status.st_mtime_ns, status.st_size, status.st_ino
 
     def __eq__(self, other: object) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
 import numpy as np
 import streamlit as st
 
@@ -17,6 +20,9 @@ from mnist_lab.ui.mistakes_data import Subject
 from mnist_lab.ui.mistakes_near import nearest_images
 from mnist_lab.ui.mistakes_text import share
 from mnist_lab.ui.pictures import digit_uri, saliency_uri
+
+if TYPE_CHECKING:
+    from torch import nn
 
 LARGE, MEDIUM, SMALL = 224, 168, 84  # pixels
 GRADIENT, OCCLUSION = "Gradient", "Hide a patch"
@@ -92,26 +98,31 @@ def _others(subject: Subject, row: int, library: Library) -> None:
 
 
 def _saliency(subject: Subject, row: int) -> None:
-    import torch
-
-    from mnist_lab import microscope
-
     label, answer = int(subject.answers.labels[row]), int(subject.answers.digits[row])
     st.markdown("**Where it looks**", help=HELP)
     way = st.radio("How it is found", [OCCLUSION, GRADIENT], horizontal=True, key="mistakes_saliency")
     network = network_of(subject.run)
-    find = microscope.occlusion_saliency if way == OCCLUSION else microscope.gradient_saliency
-    image = subject.images[row]
+    image = subject.images[row].tobytes()
     with st.container(horizontal=True):
         for digit in dict.fromkeys((answer, label)):
-            saliency = find(network, torch.from_numpy(image), digit).numpy()
             role = "its answer" if digit == answer else "the label"
             role = "answer and label" if label == answer else role
             with st.container(width=MEDIUM, gap="xsmall"):
                 alt = f"Where the network looks for a {digit}, {role}"
-                st.image(saliency_uri(image, saliency, 6), width="stretch", alt=alt)
+                st.image(_saliency_picture(network, image, digit, way), width="stretch", alt=alt)
                 st.caption(f"For a {digit}, {role}", text_alignment="center")
     st.caption(mistakes_text.SALIENCY[way == OCCLUSION])
+
+
+@lru_cache(maxsize=200)  # of some 2 kB
+def _saliency_picture(network: nn.Module, pixels: bytes, digit: int, way: str) -> str:
+    import torch
+
+    from mnist_lab import microscope
+
+    find = microscope.occlusion_saliency if way == OCCLUSION else microscope.gradient_saliency
+    image = np.frombuffer(pixels, np.uint8).reshape(28, 28)
+    return saliency_uri(image, find(network, torch.from_numpy(image.copy()), digit).numpy(), 6)
 
 
 def _nearest(subject: Subject, row: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 POOL, SHOWN = 10_000, 8
 OWN, FIRST, DIGITS = "own", "first", "bundled"
+
+
+_asking = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +59,9 @@ def nearest_images(subject: Subject, row: int) -> Neighbours:
     pool = _pool(subject.run.config, _whose(subject))
     image = subject.images[row]
     target = last_features(network, torch.from_numpy(image[None].copy()))[0].numpy()
-    places, distances = nearest(_features(network, pool), target, SHOWN + 1)
+    with _asking:  # who asks at the same time waits for the first instead of working it out as well
+        features = _features(network, pool)
+    places, distances = nearest(features, target, SHOWN + 1)
     # Of the bundled digits the image may be one itself, which is no neighbour.
     others = [number for number, place in enumerate(places) if not np.array_equal(pool.images[place], image)][:SHOWN]
     return Neighbours(pool, places[others], distances[others])
