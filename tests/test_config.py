@@ -105,7 +105,7 @@ def test_what_is_no_choice_is_refused_by_name(name, value):
 
 
 def test_all_problems_are_told_at_once():
-    assert set(refusal(epochs=0, dropout=0.6, network="c", nesterov="yes")) == {
+    assert set(refusal(epochs=0, dropout=0.6, network="z", nesterov="yes")) == {
         "epochs", "dropout", "network", "nesterov"
     }
 

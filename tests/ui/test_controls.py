@@ -71,7 +71,8 @@ def test_knobs_that_change_nothing_are_not_there(lab):
         ("select_slider", "ema_decay", 0.0, 0.0),
         ("number_input", "seed", 5, 5),
         ("selectbox", "norm", "group", "group"),
-        ("radio", "network", "a", "a"),
+        ("selectbox", "network", "a", "a"),
+        ("radio", "optimizer", "adamw", "adamw"),
         ("checkbox", "validation", True, True),
     ],
 )
