@@ -105,7 +105,7 @@ SOURCE_A = (
         a=Side("weight decay 5e-3", "test at the end", {**_SMALL, "weight_decay": 5e-3}),
         b=Side("batch norm alone", "test at the end", {**_SMALL, "weight_decay": 0.0}),
         text="Where the task is harder, L2 does help.",
-        note="Tested here with what the lab can make harder: 1,000 training images, 30 % of their labels random.",
+        note="Tested here with what the lab can make harder: 1,000 training images, 30 % of their labels wrong.",
     ),
     Claim(
         id="a-l1-l2-no-help", source="A", relation=NOT_HIGHER, a=Side("a-l1-l2-bn"), b=Side("a-bn"),

@@ -18,6 +18,8 @@ from mnist_lab.verdict_text import a_a_verdict, many, plan_text
 from mnist_lab.verdicts import Verdict, detail, judge, values_of
 
 NOTHING = "–"
+NAMED = 16
+"""Settings that lack seeds are named one by one up to so many."""
 
 
 def report(
@@ -57,8 +59,17 @@ def _commands(studies: Sequence[Study]) -> str:
 
 
 def _still_to_come(study: Study) -> list[str]:
-    short = [f"{name} {len(study.of(name))}" for name in study.settings() if len(study.of(name)) < study.planned]
-    return [f"not complete yet, of {many(study.planned, 'seed')} there are for {', '.join(short)}"] if short else []
+    there = {name: len(study.of(name)) for name in study.settings()}
+    short = {name: count for name, count in there.items() if count < study.planned}
+    if not short:
+        return []
+    if len(set(there.values())) == 1:
+        counts = f"{there[next(iter(there))]} for each setting"
+    elif len(short) > NAMED:
+        counts = f"{min(there.values())} to {max(there.values())} for each setting"
+    else:
+        counts = f"for {', '.join(f'{name} {count}' for name, count in short.items())}"
+    return [f"not complete yet, of {many(study.planned, 'seed')} there are {counts}"]
 
 
 def _machine(run: StudyRun) -> str:

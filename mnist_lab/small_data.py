@@ -36,7 +36,7 @@ def label(config: RunConfig) -> str:
 
 
 Cell = tuple[int | str, float]
-"""How many training images, and which share of their labels is drawn at random."""
+"""How many training images, and which share of their labels is wrong."""
 
 
 def cells(study: Study) -> dict[Cell, dict[str, dict[int, float]]]:
@@ -99,7 +99,7 @@ def _accuracies(study: Study) -> str:
         (*_place(cell), *(mean_and_spread(list(settings.get(name, {}).values()), 1) for name in names))
         for cell, settings in cells(study).items()
     ]
-    return table(("images", "random labels", *names), rows)
+    return table(("images", "wrong labels", *names), rows)
 
 
 def _gains(study: Study) -> str:
@@ -118,8 +118,8 @@ def _gains(study: Study) -> str:
     return "\n\n".join([
         f"Points more than batch norm alone with the same seeds; bold where the interval, corrected for all "
         f"{len(found)} comparisons, leaves out zero: {helped} gains and {len(decided) - helped} losses.",
-        table(("images", "random labels", *names), rows),
-        f"The largest gain, with {images} images and {noise} random labels: {best}",
+        table(("images", "wrong labels", *names), rows),
+        f"The largest gain, with {images} images and {noise} wrong labels: {best}",
     ])
 
 
@@ -135,4 +135,4 @@ def _scan(study: Study) -> str:
         for cell, settings in cells(study).items() for images, noise in [_place(cell)]
         for name, values in settings.items()
     ]
-    return table(("images and random labels", "setting", "test accuracy", "seeds"), rows)
+    return table(("images and wrong labels", "setting", "test accuracy", "seeds"), rows)

@@ -62,13 +62,19 @@ def test_every_claim_is_there_with_its_verdict_and_its_numbers():
     assert "two runs of one configuration, 0.10 points apart" in text and "weight_decay=0" in text
 
 
+def test_settings_that_lack_seeds_are_named():
+    study = make_study(EQUAL)
+    study.runs[:] = [run for run in study.runs if (run.setting, run.seed) != ("b-gbn", 4)]
+    assert "not complete yet, of five seeds there are for b-gbn 4" in report(study, [])
+
+
 @pytest.mark.parametrize("seeds", [0, 1, 2])
 def test_an_incomplete_study_says_so(seeds):
     best = make_study({"b-gbn": 99.6}, seeds=seeds)
     text = report(make_study(EQUAL, seeds=seeds), [], best=best, small=small_study(seeds))
     assert "nan" not in text and "None" not in text
     if seeds:
-        assert f"not complete yet, of five seeds there are for a-bn {seeds}" in text
+        assert f"not complete yet, of five seeds there are {seeds} for each setting" in text
     if seeds < 2:
         assert text.count("Not yet measured.") == len(CLAIMS)
 
@@ -94,7 +100,7 @@ def test_the_flagships_seeds_are_listed():
 
 def test_small_data_tables():
     text = "\n".join(small_data_section(small_study(), None))
-    assert "| images | random labels | BN | BN · L1 1e-3 | BN · weight decay 5e-3 | GBN 4 |" in text
+    assert "| images | wrong labels | BN | BN · L1 1e-3 | BN · weight decay 5e-3 | GBN 4 |" in text
     assert "4 gains and 4 losses" in text and "corrected for all 12 comparisons" in text
     assert "over five seeds" in text and "A finer scan" not in text
 
