@@ -85,7 +85,7 @@ class RunConfig:
     # Network
     network: str = knob(
         "b", "network", "Network", "A and B are those of the two exercises, C is the lab's own.",
-        choices={"a": "A (6,765 parameters)", "b": "B (9,920 parameters)", "c": "C (8,376 parameters)"},
+        choices={"a": "A (6,765 parameters)", "b": "B (9,920 parameters)", "c": "C (9,976 parameters)"},
     )
     norm: str = knob(
         "batch", "network", "Norm",

@@ -29,15 +29,16 @@ TABLE_B = [
     ("logits", "10 x 1 x 1", 100),
 ]
 TABLE_C = [
-    ("conv1", "16 x 14 x 14", 400), ("norm1", "16 x 14 x 14", 32),
-    ("depthwise2", "16 x 14 x 14", 144), ("conv2", "24 x 14 x 14", 384), ("norm2", "24 x 14 x 14", 48),
-    ("depthwise3", "24 x 14 x 14", 216), ("conv3", "24 x 14 x 14", 576), ("norm3", "24 x 14 x 14", 48),
-    ("depthwise4", "24 x 14 x 14", 216), ("conv4", "24 x 14 x 14", 576), ("norm4", "24 x 14 x 14", 48),
-    ("pool1", "24 x 7 x 7", 0),
-    ("depthwise5", "24 x 7 x 7", 216), ("conv5", "32 x 7 x 7", 768), ("norm5", "32 x 7 x 7", 64),
-    ("depthwise6", "32 x 7 x 7", 288), ("conv6", "32 x 7 x 7", 1_024), ("norm6", "32 x 7 x 7", 64),
-    ("depthwise7", "32 x 7 x 7", 288), ("conv7", "32 x 7 x 7", 1_024), ("norm7", "32 x 7 x 7", 64),
-    ("depthwise8", "32 x 1 x 1", 1_568), ("logits", "10 x 1 x 1", 320),
+    ("conv1", "16 x 12 x 12", 400), ("norm1", "16 x 12 x 12", 32),
+    ("depthwise2", "16 x 12 x 12", 144), ("conv2", "24 x 12 x 12", 384), ("norm2", "24 x 12 x 12", 48),
+    ("depthwise3", "24 x 12 x 12", 216), ("conv3", "24 x 12 x 12", 576), ("norm3", "24 x 12 x 12", 48),
+    ("depthwise4", "24 x 12 x 12", 216), ("conv4", "24 x 12 x 12", 576), ("norm4", "24 x 12 x 12", 48),
+    ("pool1", "24 x 6 x 6", 0),
+    ("depthwise5", "24 x 6 x 6", 216), ("conv5", "32 x 6 x 6", 768), ("norm5", "32 x 6 x 6", 64),
+    ("depthwise6", "32 x 6 x 6", 288), ("conv6", "32 x 6 x 6", 1_024), ("norm6", "32 x 6 x 6", 64),
+    ("depthwise7", "32 x 6 x 6", 288), ("conv7", "32 x 6 x 6", 1_024), ("norm7", "32 x 6 x 6", 64),
+    ("depthwise8", "32 x 6 x 6", 288), ("conv8", "40 x 6 x 6", 1_280), ("norm8", "40 x 6 x 6", 80),
+    ("depthwise9", "40 x 1 x 1", 1_440), ("logits", "10 x 1 x 1", 400),
 ]
 IMAGES = torch.randn(6, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 
@@ -53,7 +54,7 @@ def test_every_row_is_as_tabled(network, table):
     assert all(r.trainable == r.parameters for r in rows)
 
 
-@pytest.mark.parametrize(("network", "with_norm", "norm_parameters"), [("a", 6_765, 132), ("b", 9_920, 168), ("c", 8_376, 368)])
+@pytest.mark.parametrize(("network", "with_norm", "norm_parameters"), [("a", 6_765, 132), ("b", 9_920, 168), ("c", 9_976, 448)])
 @pytest.mark.parametrize("norm", KNOBS["norm"].choices)
 def test_parameter_counts(network, with_norm, norm_parameters, norm):
     expected = with_norm - norm_parameters if norm == "none" else with_norm
@@ -92,12 +93,12 @@ def test_it_computes_what_the_table_says(network):
         x = F.max_pool2d(x, 2)
         x = F.relu(F.conv2d(F.relu(F.conv2d(x, w["conv5.weight"], padding=1)), w["conv6.weight"]))
     elif network == "c":
-        x = F.relu(F.conv2d(IMAGES, w["conv1.weight"], stride=2, padding=2))
-        for number in range(2, 8):
+        x = F.relu(F.conv2d(IMAGES, w["conv1.weight"], stride=2))
+        for number in range(2, 9):
             x = F.conv2d(x, w[f"depthwise{number}.weight"], padding=1, groups=x.shape[1])
             x = F.relu(F.conv2d(x, w[f"conv{number}.weight"]))
             x = F.max_pool2d(x, 2) if number == 4 else x
-        x = F.conv2d(x, w["depthwise8.weight"], groups=32)
+        x = F.conv2d(x, w["depthwise9.weight"], groups=40)
     else:
         x = IMAGES
         for name in ("conv1", "conv2", "conv3"):
@@ -175,7 +176,7 @@ def test_the_layer_table_leaves_the_module_as_it_was():
     assert (rows["pool1"], rows["pool2"]) == ("max pool 2x2", "average pool 6x6")
     assert (rows["relu1"], rows["dropout1"], rows["flatten"]) == ("ReLU", "dropout 0.1", "flatten")
     rows = {row.name: row.text for row in layer_table(build_network(RunConfig(network="c")))}
-    assert rows["conv1"] == "conv 5x5, 1 -> 16, stride 2, padding 2" and rows["conv2"] == "conv 1x1, 16 -> 24"
+    assert rows["conv1"] == "conv 5x5, 1 -> 16, stride 2" and rows["conv2"] == "conv 1x1, 16 -> 24"
     assert rows["depthwise2"] == "conv 3x3, 16 each by itself, padding 1"
     assert network.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
