@@ -8,9 +8,11 @@ st.set_page_config(page_title="MNIST Lab", page_icon="🔬", layout="wide", init
 page = st.navigation(
     [
         st.Page("mnist_lab/ui/views/train.py", title="Train", icon="🏋️", default=True),
+        st.Page("mnist_lab/ui/views/race.py", title="Race", icon="🏁"),
         st.Page("mnist_lab/ui/views/runs.py", title="Runs", icon="🗂️"),
         st.Page("mnist_lab/ui/views/mistakes.py", title="Mistakes", icon="🔎"),
         st.Page("mnist_lab/ui/views/draw.py", title="Draw", icon="✏️"),
+        st.Page("mnist_lab/ui/views/compare.py", title="Compare", icon="⚖️"),
     ]
 )
 shown = token.browser_token() is not None  # the browser answers once the first page is on its screen

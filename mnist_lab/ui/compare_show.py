@@ -1,0 +1,102 @@
+"""The blocks of the Compare page, shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from mnist_lab.ui.compare_blocks import (
+    BODY,
+    CAPTION,
+    NOTICE,
+    WARNING,
+    Block,
+    Folded,
+    Heading,
+    Picture,
+    Pictures,
+    Table,
+    Text,
+)
+from mnist_lab.ui.markdown import plain
+
+MARKED = "background-color: #F0E442; color: #000000"  # Okabe and Ito's yellow: readable in both themes
+UNLIKE = "≠ "
+ROW_HEIGHT, MAX_ROWS = 35, 12  # pixels; rows of a table before it scrolls
+
+
+def show(blocks: Sequence[Block]) -> None:
+    """Draw them from top to bottom."""
+    for block in blocks:
+        if isinstance(block, Heading):
+            st.subheader(plain(block.text), help=block.help or None)
+        elif isinstance(block, Text):
+            _text(block)
+        elif isinstance(block, Picture):
+            _picture(block)
+        elif isinstance(block, Pictures):
+            with st.container(horizontal=True, key=block.key):
+                for one in block.pictures:
+                    _picture(one)
+        elif isinstance(block, Table):
+            _table(block)
+        else:
+            _folded(block)
+
+
+def _text(block: Text) -> None:
+    text = plain(block.text)
+    if block.kind == BODY:
+        st.markdown(f"**{plain(block.lead)}.** {text}" if block.lead else text)
+    else:
+        {CAPTION: st.caption, WARNING: st.warning, NOTICE: st.info}[block.kind](text)
+
+
+def _picture(block: Picture) -> None:
+    with st.container(key=block.key, width=block.width or "stretch"):
+        st.vega_lite_chart(spec=block.chart.to_dict(), width="stretch")
+    if block.takeaway:
+        st.markdown(plain(block.takeaway))
+
+
+def _folded(block: Folded) -> None:
+    with st.expander(plain(block.title)):
+        show(block.blocks)
+
+
+def _table(block: Table) -> None:
+    import pandas as pd
+
+    rows = [
+        [f"{UNLIKE}{value}" if (line, place) in block.marked else value for place, value in enumerate(row)]
+        for line, row in enumerate(block.rows)
+    ]
+    frame = pd.DataFrame(rows, columns=[column.name for column in block.columns])
+    shown = frame.style.apply(lambda _: _styles(block, frame), axis=None) if block.marked else frame
+    st.dataframe(
+        shown, key=block.key, hide_index=True, alt=block.alt, placeholder="–", column_config=_config(block),
+        height=ROW_HEIGHT * (min(len(rows), MAX_ROWS) + 1) + 3,
+    )
+
+
+def _styles(block: Table, frame):  # a data frame of CSS, as pandas wants it
+    styles = frame.astype(object).map(lambda _: "")
+    for line, place in block.marked:
+        styles.iat[line, place] = MARKED
+    return styles
+
+
+def _config(block: Table) -> dict:
+    """How each column is shown. The first is wide and stays in sight where a table is wider than the page."""
+    config = {}
+    for place, column in enumerate(block.columns):
+        if column.digits is None:
+            config[column.name] = st.column_config.TextColumn(
+                help=column.help or None, width="medium" if place == 0 else None, pinned=place == 0 or None,
+            )
+        else:
+            config[column.name] = st.column_config.NumberColumn(
+                help=column.help or None, format=f"%.{column.digits}f" if column.digits else "localized",
+            )
+    return config
