@@ -1,4 +1,4 @@
-"""The Mistakes page through the whole app: every part, what the URL says, and what may be missing or damaged."""
+"""The Mistakes page: every part of it, what the URL says, and what may be missing or damaged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import OWNER, RUNS_PAGE, Lab, button, query, words
+from lab import RUNS_PAGE, Lab, button, query, words
 from mistakes_records import CONFIG, make_run, sample_labels
 from streamlit.testing.v1 import AppTest
 
@@ -18,7 +18,7 @@ from mnist_lab.data import files
 from mnist_lab.data.files import DataError
 from mnist_lab.data.mnist import TestSet
 from mnist_lab.runs.record import LOGITS, WEIGHTS
-from mnist_lab.ui import mistakes_data, mistakes_view, token
+from mnist_lab.ui import mistakes_data, mistakes_view
 
 PAGE = "mnist_lab/ui/views/mistakes.py"
 LABELS = sample_labels()
@@ -43,11 +43,18 @@ def pair(lab):
     return lab
 
 
+# The page alone, as app.py runs it: to draw the first page before it, as `AppTest` must, takes longer than the test.
+APP = """
+from mnist_lab.ui import state
+from mnist_lab.ui.mistakes_view import render_mistakes
+
+state.enter("Mistakes")
+render_mistakes()
+"""
+
+
 def page(**parameters: str) -> AppTest:
-    at = AppTest.from_file(str(Path(__file__).parents[2] / "app.py"), default_timeout=60)
-    at.session_state[token.TOKEN_KEY] = {"token": OWNER}
-    at.run()
-    at.switch_page(PAGE)
+    at = AppTest.from_string(APP, default_timeout=60)
     for name, text in parameters.items():
         at.query_params[name] = text
     at.run()
@@ -66,7 +73,7 @@ def box(at, label: str):
 
 
 def test_nothing_trained_yet(lab):
-    at = page()
+    at = lab.page(path=PAGE)
     assert "no trained network yet" in words(at) and not at.selectbox
     assert [link.proto.label for link in at.get("page_link")] == ["Start a run on the Train page"]
 
