@@ -10,6 +10,7 @@ import torch
 
 from mnist_lab.config import ConfigError
 
+THREADS = torch.get_num_threads()  # before anybody shares them
 # Parameters of glibc's mallopt (malloc.h).
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 MEBIBYTE = 2**20
@@ -47,6 +48,15 @@ def has_bfloat16(device: torch.device) -> bool:
         capabilities = torch.cpu.get_capabilities()
         return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
     return False
+
+
+def share_threads(parts: int) -> None:
+    """Have the calling thread compute with one of `parts` equal shares of the machine's threads, at least one.
+
+    PyTorch keeps the number for each thread (OpenMP's own), and what it was last set to for threads that come later:
+    so whoever starts to compute in a new thread calls this, with 1 for all of them.
+    """
+    torch.set_num_threads(max(1, THREADS // parts))
 
 
 @functools.cache

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mnist_lab"
 # A module imports only what is above it, and its own folder. The design's list, with what has come since.
 ORDER = [
-    "knobs", "config", "config_forms", "presets", "contestants", "events", "seeds", "device", "data", "nn", "digitize", "evaluation",
-    "collection", "robustness", "counts", "statistics", "planning",
+    "knobs", "config", "config_forms", "presets", "contestants", "events", "seeds", "device", "data", "nn", "digitize",
+    "evaluation", "collection", "robustness", "counts", "statistics", "planning",
     "verdict_text", "microscope", "microscope_history", "microscope_weights", "answers", "measures", "trainer",
     "microscope_pull", "microscope_ghosts", "training", "studies",
     "runs", "published", "claims", "verdicts", "small_data", "report", "peers", "bench", "sweep_command",

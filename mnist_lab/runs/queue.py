@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mnist_lab.config import RunConfig
 from mnist_lab.presets import preset_of
@@ -59,7 +59,7 @@ class RunQueue:
 
     def submit(
         self, config: RunConfig | None = None, *, owner: str | None = None, name: str | None = None,
-        preset: str | None = None, resume_id: str | None = None,
+        preset: str | None = None, resume_id: str | None = None, group: str | None = None, abreast: int = 1,
     ) -> Job:
         """Put a run in line, or an interrupted one again, and return its job at once.
 
@@ -69,13 +69,17 @@ class RunQueue:
             preset: by default the name of the preset with these settings, if there is one.
             resume_id: the interrupted run to go on with. It keeps its settings (`config` may be left out or must
                 be equal), name, preset and owner.
+            group: runs of one group take one place among the workers together, and `abreast` of them go at once, each
+                with its share of the threads.
 
         Raises:
             RunError: there is nothing to resume, it is resumed already, or the queue is shutting down.
         """
         if owner is not None and not _HASH.fullmatch(owner):
             raise ValueError("The owner must be a SHA-256 hash in hex; the token itself is never stored.")
-        job = self._resumed(resume_id, config) if resume_id else self._new(config, owner, name, preset)
+        job = self._resumed(resume_id, config) if resume_id else self._new(
+            config, owner, name, preset, group=group, abreast=abreast
+        )
         with self._lock:
             if self._closed:
                 raise RunError("The lab is shutting down: no new run can be started.")
@@ -138,13 +142,18 @@ class RunQueue:
         deadline = time.monotonic() + timeout
         return all(job.join(max(0.0, deadline - time.monotonic())) for job in running)
 
-    def _new(self, config: RunConfig | None, owner: str | None, name: str | None, preset: str | None) -> Job:
+    def _new(
+        self, config: RunConfig | None, owner: str | None, name: str | None, preset: str | None, **together: Any
+    ) -> Job:
         if config is None:
             raise ValueError("A new run needs its settings.")
         preset = preset or preset_of(config)
+        id = self.store.new_id(config, preset)
+        while self.job(id):  # in line, so not on disk yet: a race puts many runs in line within a second
+            id = self.store.new_id(config, preset)
         return Job(
-            self.store, self.store.new_id(config, preset), config, name=tidy_name(name) if name else None,
-            preset=preset, owner_hash=owner, on_end=self._ended, **self._functions,
+            self.store, id, config, name=tidy_name(name) if name else None, preset=preset, owner_hash=owner,
+            on_end=self._ended, **together, **self._functions,
         )
 
     def _resumed(self, id: str, config: RunConfig | None) -> Job:
@@ -170,7 +179,14 @@ class RunQueue:
             del self._kept[next(iter(self._kept))]
 
     def _start_next(self) -> None:
-        while self._waiting and len(self._running) < self.workers:
+        while self._waiting and self._has_room(self._waiting[0]):
             job = self._waiting.pop(0)
             self._running[job.id] = job
             job.start()
+
+    def _has_room(self, job: Job) -> bool:
+        """Whether a job may start: beside others of its group, or in a place of its own."""
+        groups = [other.group for other in self._running.values()]
+        if job.group in groups:
+            return groups.count(job.group) < job.abreast
+        return len(set(groups)) < self.workers

@@ -19,7 +19,7 @@ from typing import Any
 
 import altair as alt
 
-BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 GREY = "#8C8C8C"
 
 SOLID, DASHED, DOTTED = (1, 0), (6, 3), (2, 2)
@@ -75,6 +75,8 @@ class LineChart:
         points: whether epochs are marked; a run of one epoch shows as points only.
         number: d3 format of the values in tooltips.
         height: in pixels.
+        apart: field of ``steps`` by which the pale lines of one series are told apart.
+        every: so many epochs lie between two points of a line.
     """
 
     series: tuple[Series, ...]
@@ -87,6 +89,8 @@ class LineChart:
     points: bool = True
     number: str = ".3~g"
     height: int = SMALL_CHART_HEIGHT
+    apart: str = ""
+    every: int = 1
 
 
 @lru_cache(maxsize=64)
@@ -163,7 +167,7 @@ def _lines(look: LineChart, epochs: int) -> list[alt.Chart]:
     lines = base.mark_line(strokeWidth=2, clip=True, aria=False).encode(strokeDash=dash)
     if not look.points:
         return [lines]
-    every = math.ceil(epochs / MARKED_EPOCHS)
+    every = look.every * math.ceil(epochs / look.every / MARKED_EPOCHS)
     base = base.transform_filter(f"datum.epoch <= 1 || datum.epoch % {every} == 0")
     return [lines, *(_points(base, one) for one in look.series)]
 
@@ -178,7 +182,8 @@ def _within(look: LineChart, epochs: int) -> list[alt.Chart]:
     if not look.steps:
         return []
     pale = _base("steps", epochs).mark_line(strokeWidth=1, opacity=0.5, clip=True, aria=False)
-    return [pale.encode(y=_y(look), color=_color(look))]
+    apart = {"detail": f"{look.apart}:N"} if look.apart else {}
+    return [pale.encode(y=_y(look), color=_color(look), **apart)]
 
 
 def _shading(look: LineChart, epochs: int) -> list[alt.Chart]:

@@ -1,0 +1,100 @@
+"""The curves of a race in one chart. No Streamlit in this file."""
+
+from __future__ import annotations
+
+import math
+
+from mnist_lab.runs.race import Race
+from mnist_lab.ui.chart_data import Row
+from mnist_lab.ui.chart_specs import (
+    BLUE,
+    CHART_HEIGHT,
+    DASHED,
+    DOTTED,
+    GREEN,
+    PURPLE,
+    SOLID,
+    VERMILLION,
+    LineChart,
+    Series,
+    line_chart_spec,
+)
+from mnist_lab.ui.charts import Chart
+from mnist_lab.ui.race_model import RaceModel, mean_curve
+
+# No two of the eight have the same color and the same dashes.
+LOOKS = (
+    (BLUE, SOLID, "circle"), (VERMILLION, DASHED, "square"), (GREEN, DOTTED, "triangle-up"),
+    (PURPLE, SOLID, "diamond"), (BLUE, DASHED, "triangle-down"), (VERMILLION, DOTTED, "cross"),
+    (GREEN, SOLID, "triangle-right"), (PURPLE, DASHED, "triangle-left"),
+)
+MOST_POINTS = 60  # of a pale line: eighty of them are sent at every poll
+
+
+def race_chart(model: RaceModel) -> Chart | None:
+    """Accuracy (%) of every contestant against the epoch: its mean over seeds, and a pale line for each seed.
+
+    Returns None while no epoch has been tested.
+    """
+    race = model.race
+    look = _look(race)
+    means = [mean_curve(runs) for runs in model.runs]
+    if not any(means):
+        return None
+    names = [one.name for one in race.contestants]
+    lines = [
+        {"epoch": epoch, "series": name, "value": value}
+        for name, curve in zip(names, means, strict=True) for epoch, value in curve
+    ]
+    # A contestant without any point yet gets one left of the axis: Vega warns of an empty layer at every poll.
+    somewhere = lines[0]["value"]
+    lines += [
+        {"epoch": -1, "series": name, "value": somewhere}
+        for name, curve in zip(names, means, strict=True) if not curve
+    ]
+    data = {"lines": lines, "epochs": _hover_rows(means, look)}
+    if look.steps:
+        data["steps"] = _seed_rows(model, names)
+    return Chart(line_chart_spec(look, max(one.config.epochs for one in race.contestants)), data)
+
+
+def _look(race: Race) -> LineChart:
+    """The same for the whole race, so that nothing flickers."""
+    first = race.contestants[0].config
+    name = "Validation" if first.validation else "Test"
+    series = tuple(
+        Series(f"c{number}", one.name, *LOOKS[number]) for number, one in enumerate(race.contestants)
+    )
+    return LineChart(
+        series=series, y_title=f"{name} accuracy (%)", number=".2f", height=CHART_HEIGHT, apart="seed",
+        steps=len(race.seeds) > 1, every=math.gcd(*(one.config.eval_every for one in race.contestants)),
+        description=f"Line chart: {name.lower()} accuracy of each contestant in per cent against the epoch.",
+    )
+
+
+def _hover_rows(means: list[list[tuple[int, float]]], look: LineChart) -> list[Row]:
+    by_epoch: dict[int, Row] = {}
+    for number, curve in enumerate(means):
+        for epoch, value in curve:
+            row = by_epoch.setdefault(epoch, {
+                "epoch": epoch, "left": epoch - look.every / 2, "right": epoch + look.every / 2,
+                **{one.field: None for one in look.series},
+            })
+            row[f"c{number}"] = value
+    return [by_epoch[epoch] for epoch in sorted(by_epoch)]
+
+
+def _seed_rows(model: RaceModel, names: list[str]) -> list[Row]:
+    return [
+        {"epoch": epoch, "series": name, "value": value, "seed": run.seed}
+        for name, runs in zip(names, model.runs, strict=True) for run in runs
+        for epoch, value in _thinned(run.curve)
+    ]
+
+
+def _thinned(curve: tuple[tuple[int, float], ...]) -> tuple[tuple[int, float], ...]:
+    """Every n-th point and the last."""
+    every = math.ceil(len(curve) / MOST_POINTS)
+    return curve if every <= 1 else tuple(
+        point for place, point in enumerate(curve) if place % every == 0 or place == len(curve) - 1
+    )
