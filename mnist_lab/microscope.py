@@ -67,7 +67,7 @@ def occlusion_saliency(module: nn.Module, image: Tensor, digit: int, size: int =
 def last_features(module: nn.Module, images: Tensor) -> Tensor:
     """The numbers by which the network describes images uint8 [N, 28, 28], right before the logits: [N, F].
 
-    F is 108 for network A and 10 for network B.
+    F is 108 for network A, 10 for B and 40 for C.
     """
     features = []
     with _evaluating(module), torch.no_grad():

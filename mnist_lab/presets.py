@@ -80,6 +80,12 @@ def _own() -> list[Preset]:
         network="b", epochs=8, learning_rate=0.15, schedule="one-cycle", ema_decay=0.995,
         rotation=6.0, translation=0.04, scale=0.05,
     )
+    # Chosen on the validation split alone: no setting was compared on the test set.
+    best = RunConfig(
+        network="c", epochs=20, batch_size=64, learning_rate=0.15, nesterov=True, schedule="one-cycle",
+        ema_decay=0.998, weight_decay=1e-4, decay_scope="weights", rotation=10.0, translation=0.08, scale=0.1,
+        shear=5.0,
+    )
     noisy = RunConfig(
         network="b", train_images=1_000, label_noise=0.3, epochs=30, eval_every=3, batch_size=64, learning_rate=0.1,
         schedule="one-cycle",
@@ -88,6 +94,11 @@ def _own() -> list[Preset]:
         Preset(
             "fast", "Fast: 99.4 % in 8 epochs",
             "Network B on all images: eight one-cycle epochs, images slightly changed, weights averaged.", fast,
+        ),
+        Preset(
+            "best", "Best: what fewer than 10,000 parameters can do",
+            "Network C on all images: twenty one-cycle epochs of small batches, images changed, weights averaged. "
+            "Takes several minutes.", best,
         ),
         Preset(
             "noisy-1000", "1,000 noisy images",

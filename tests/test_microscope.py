@@ -11,13 +11,17 @@ from mnist_lab.evaluation import predict_logits
 from mnist_lab.microscope import feature_maps, gradient_saliency, last_features, occlusion_saliency
 from mnist_lab.nn.networks import build_network, layer_table
 
-CONFIGS = {"a": RunConfig(network="a", dropout=0.1), "b": RunConfig(network="b", norm="ghost", num_splits=4)}
+CONFIGS = {
+    "a": RunConfig(network="a", dropout=0.1), "b": RunConfig(network="b", norm="ghost", num_splits=4),
+    "c": RunConfig(network="c"),
+}
 
 
-@pytest.fixture(params=["a", "b"])
+@pytest.fixture(params=["a", "b", "c"])
 def module(request):
     network = build_network(CONFIGS[request.param])
-    network(normalise(to_unit(images(64))))  # in training mode, so that the norms have seen something
+    for _ in range(20):  # in training mode, so that the norms have seen how large their inputs are
+        network(normalise(to_unit(images(8))))
     return network
 
 

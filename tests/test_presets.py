@@ -65,8 +65,8 @@ def test_every_variant_of_both_sources(variant):
 
 
 def test_the_sixteen_and_the_labs_own_are_all_there_is():
-    assert set(PRESETS) == {name_of(*variant) for variant in VARIANTS} | {"fast", "noisy-1000"}
-    assert len({known.title for known in PRESETS.values()}) == len({known.config for known in PRESETS.values()}) == 18
+    assert set(PRESETS) == {name_of(*variant) for variant in VARIANTS} | {"fast", "best", "noisy-1000"}
+    assert len({known.title for known in PRESETS.values()}) == len({known.config for known in PRESETS.values()}) == 19
     assert all(known.name == name and known.help.endswith(".") for name, known in PRESETS.items())
 
 
@@ -75,6 +75,12 @@ def test_fast_is_a_few_epochs_of_network_b_on_everything():
     assert DEFAULT_PRESET == "fast"
     assert (config.network, config.train_images, config.schedule, config.l1) == ("b", "all", "one-cycle", 0.0)
     assert config.epochs <= 10 and not config.validation and not config.label_noise
+
+
+def test_best_keeps_to_the_rules_of_the_flagship():
+    """At most 20 epochs; the seeds that judge it learn from every image, the search did not."""
+    config = preset("best").config
+    assert config.epochs <= 20 and config.train_images == "all" and not config.label_noise and not config.validation
 
 
 def test_noisy_1000_is_the_table_in_the_sources():
