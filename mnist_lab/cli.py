@@ -1,4 +1,4 @@
-"""`python -m mnist_lab train | sweep | study | predict | robustness | bench | data`: the lab without its pages.
+"""`python -m mnist_lab train | sweep | study | predict | robustness | answer-time | bench | data`: no pages needed.
 
 Results go to stdout as JSON, progress to stderr. Exit status: 2 for bad input, 1 for a failure, 130 when interrupted.
 """

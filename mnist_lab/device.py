@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import platform
+from collections.abc import Iterator
 
 import torch
 
@@ -57,6 +59,17 @@ def share_threads(parts: int) -> None:
     so whoever starts to compute in a new thread calls this, with 1 for all of them.
     """
     torch.set_num_threads(max(1, THREADS // parts))
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Have the calling thread compute alone for a while: for a single image that is faster, and much faster beside a
+    training run, because threads that wait for each other at every layer wait for the run as well."""
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(THREADS)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""`python -m mnist_lab predict`: what the Draw page does, for files; and `robustness`, which measures how well."""
+"""`predict`: what the Draw page does, for files. `robustness` and `answer-time` measure how well and how fast."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ class NoNetwork(RunError):
 
 
 def add_predict(commands: Any) -> None:
-    """Add both commands and their options."""
+    """Add the commands and their options."""
     predict = commands.add_parser("predict", help="read pictures of digits")
     predict.set_defaults(run=run_predict)
     predict.add_argument("images", nargs="+", metavar="IMAGE", help="a picture with one digit: PNG, JPEG, ...")
     robustness = commands.add_parser("robustness", help="how well digits are read that are written in many ways")
     robustness.set_defaults(run=run_robustness)
     robustness.add_argument("--mixed", type=int, default=6, metavar="N", help="random hands a glyph (default: 6)")
+    answer = commands.add_parser("answer-time", help="how long all networks take to read a drawing")
+    answer.set_defaults(run=run_answer_time)
     for command in (predict, robustness):
         command.add_argument("--run", dest="network", metavar="NAME", help="a variant or a run (default: the page's)")
     steps = ", ".join(STEPS)
@@ -93,6 +95,17 @@ def _ask(network: Any, found: Sequence[Digitized | str]) -> list[list[float]]:
     return [
         [round(chance, DECIMALS) for chance in next(answers)] if isinstance(done, Digitized) else [] for done in found
     ]
+
+
+def run_answer_time(_: argparse.Namespace) -> int:
+    """Measure the Draw page's answer, and print one JSON object; the exit status."""
+    from mnist_lab.answer_time import answer_time
+
+    try:
+        print(json.dumps(answer_time(Library()), indent=2))
+    except RunError as error:
+        return _complain(str(error))
+    return 0
 
 
 def run_robustness(options: argparse.Namespace) -> int:

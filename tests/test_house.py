@@ -15,7 +15,7 @@ PACKAGE = ROOT / "mnist_lab"
 ORDER = [
     "knobs", "config", "config_forms", "presets", "contestants", "events", "seeds", "device", "data", "nn", "digitize",
     "evaluation", "collection", "robustness", "counts", "statistics", "planning",
-    "verdict_text", "microscope", "microscope_history", "microscope_weights", "answers", "measures", "trainer",
+    "verdict_text", "microscope", "microscope_history", "microscope_weights", "joined", "answers", "measures", "trainer",
     "microscope_pull", "microscope_ghosts", "training", "studies",
     "runs", "published", "claims", "verdicts", "small_data", "report", "peers", "bench", "sweep_command",
     "study_command", "answer_time", "predict", "cli", "__main__", "ui",

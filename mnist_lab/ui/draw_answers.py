@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -13,6 +14,9 @@ from mnist_lab.runs.networks import network_of
 from mnist_lab.runs.record import RunError, RunSummary
 from mnist_lab.ui import draw_charts, draw_state, page_state, run_text, state
 from mnist_lab.ui.pictures import maps_uri, saliency_uri
+
+if TYPE_CHECKING:
+    from torch import nn
 
 MAX_OWN = 12  # runs made here, the newest, beside the variants
 LAYERS, LOOKS, STAYS = "layers", "looks", "stays"
@@ -46,23 +50,27 @@ def readers(library: Library) -> list[RunSummary]:
     return [run for run in runs if library.is_pretrained(run)] + own[:MAX_OWN]
 
 
-def ask(runs: list[RunSummary], image: np.ndarray) -> tuple[list[Said], int]:
-    """What each run says about an image uint8 [28, 28], and how many could not be asked because they are damaged."""
+def networks_of(runs: list[RunSummary]) -> tuple[list[tuple[RunSummary, nn.Module]], int]:
+    """The runs with their networks, and how many have none because they are damaged. Read once, then kept."""
+    found, damaged = [], 0
+    for run in runs:
+        try:
+            found.append((run, network_of(run)))
+        except RunError:
+            damaged += 1
+    return found, damaged
+
+
+def ask(networks: list[tuple[RunSummary, nn.Module]], image: np.ndarray) -> list[Said]:
+    """What each of them says about an image uint8 [28, 28]."""
     import torch
 
     from mnist_lab.answers import probabilities
 
-    good, networks, bad = [], [], 0
-    for run in runs:
-        try:
-            networks.append(network_of(run))
-            good.append(run)
-        except RunError:
-            bad += 1
-    if not good:
-        return [], bad
-    chances = probabilities(networks, torch.from_numpy(image)[None])[:, 0].numpy()
-    return [Said(run, name_of(run), row) for run, row in zip(good, chances, strict=True)], bad
+    if not networks:
+        return []
+    chances = probabilities([network for _, network in networks], torch.from_numpy(image)[None])[:, 0].numpy()
+    return [Said(run, name_of(run), row) for (run, _), row in zip(networks, chances, strict=True)]
 
 
 def name_of(run: RunSummary) -> str:
@@ -91,15 +99,16 @@ def show_table(said: list[Said], chosen: Said) -> None:
     st.dataframe(
         [
             {
-                "Network": one.name, "Reads": str(one.digit), "Confidence": 100 * float(one.chances.max()),
+                "Reads": str(one.digit), "Network": one.name, "Confidence": 100 * float(one.chances.max()),
                 "Agrees": "yes" if one.digit == chosen.digit else "no",
             }
             for one in said
         ],
         key=key, hide_index=True, alt="What every network reads", on_select=lambda: _pick(key, ids),
-        selection_mode="single-row",
+        selection_mode="single-row", height="content",
         column_config={
-            "Network": st.column_config.TextColumn(width="large"),
+            "Reads": st.column_config.TextColumn(width=60),
+            "Network": st.column_config.TextColumn(width="medium"),
             "Confidence": st.column_config.ProgressColumn(
                 format="%.1f %%", min_value=0, max_value=100, help="The probability that it gives its answer."
             ),

@@ -12,7 +12,7 @@ from mnist_lab.ui import draw_state
 from mnist_lab.ui.draw_state import Drawing
 
 CANVAS, FILE, CAMERA, WRITTEN = "canvas", "file", "camera", "written"
-INPUTS = {CANVAS: "Draw", FILE: "Upload", CAMERA: "Camera", WRITTEN: "Have one written"}
+INPUTS = {CANVAS: "Draw", FILE: "Upload", CAMERA: "Camera", WRITTEN: "Ready-made"}
 FILES = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"]
 PEN = 20  # pixels of the canvas: about what MNIST's strokes are to their digits
 DEFAULT_GLYPH = "7 European"
@@ -40,7 +40,7 @@ def _canvas() -> Source | None:
         st.button("Undo", key="draw_undo", on_click=canvas.undo, disabled=not canvas.earlier)
         st.button("Clear", key="draw_clear", on_click=canvas.clear, disabled=canvas.latest is None)
     st.caption(
-        "Write one digit, with mouse, pen or finger. Without any of them: choose **Have one written** above."
+        "Write one digit, with mouse, pen or finger. Without any of them: choose **Ready-made** above."
     )
     return canvas.latest.png if canvas.latest else None
 

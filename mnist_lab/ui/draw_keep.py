@@ -80,7 +80,7 @@ def _scores(runs: list[RunSummary]) -> None:
     st.dataframe(
         rows, hide_index=True, alt="Accuracy of every network on the kept digits",
         column_config={
-            "Network": st.column_config.TextColumn(width="large"),
+            "Network": st.column_config.TextColumn(width="medium"),
             "Accuracy": st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100),
         },
     )

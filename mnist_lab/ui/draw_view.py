@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
 TRAIN_PAGE = "mnist_lab/ui/views/train.py"
-STEP_WIDTH = 112  # pixels; three beside each other on a phone
+STEP_WIDTH = 96  # pixels; three beside each other on a phone
 MILLI = 1000
 
 
@@ -48,8 +48,7 @@ def render_draw() -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         source = show_input()
-    started = time.perf_counter()
-    done = _digitize(source, right)
+    done, seconds = _digitize(source, right)
     runs = draw_answers.readers(library)
     answers = None
     with right:
@@ -57,7 +56,7 @@ def render_draw() -> None:
             st.info("There is no trained network yet. Train one, and it reads what you draw here.")
             st.page_link(TRAIN_PAGE, label="Start a run on the Train page")
         elif done is not None:
-            answers = _ask(done, runs, library, started)
+            answers = _ask(done, runs, library, seconds)
     with st.container(key="draw_steps_box"):
         _steps(done, answers.chosen.digit if answers else None)
     with st.container(key="draw_answers_box"):
@@ -66,37 +65,41 @@ def render_draw() -> None:
     show_keep(done.image if done else None, answers.chosen.digit if answers else None, runs)
 
 
-def _digitize(source: Source | None, place: DeltaGenerator) -> Digitized | None:
-    """The digit, if there is one; what is wrong with the picture is said at `place`."""
+def _digitize(source: Source | None, place: DeltaGenerator) -> tuple[Digitized | None, float]:
+    """The digit, if there is one, and how many seconds it took; what is wrong with the picture is said at `place`."""
+    started = time.perf_counter()
     with place:
         if source is None:
             st.info("Nothing here yet. What every network reads appears with the first stroke.", icon="✏️")
-            return None
+            return None, 0.0
         try:
             done = digitize(source, draw_state.steps())
         except DigitizeError as error:
             st.warning(plain(str(error)), icon="⚠️")
-            return None
+            return None, 0.0
         if done.problem:
             st.warning(plain(done.problem), icon="⚠️")
-    return done
+    return done, time.perf_counter() - started
 
 
-def _ask(done: Digitized, runs: list[RunSummary], library: Library, started: float) -> Answers | None:
+def _ask(done: Digitized, runs: list[RunSummary], library: Library, seconds: float) -> Answers | None:
     """Ask every network, and show the answer of the chosen one; None if none could be asked."""
     with st.container():
         if not cache.engine_ready():
             st.caption("The first answer takes some seconds: PyTorch is being loaded.")
-    said, damaged = draw_answers.ask(runs, done.image)
+    networks, damaged = draw_answers.networks_of(runs)
+    started = time.perf_counter()  # the networks are read once, and not again for the next digit
+    said = draw_answers.ask(networks, done.image)
     if not said:
         st.error("No network could be asked: their files are damaged.")
         return None
+    asked_in = time.perf_counter() - started
     asked = draw_state.values().get(draw_state.RUN)
     default = default_variant(library)
     wanted = [id for id in (asked, default.id if default else None) if id]
     by_id = {one.run.id: one for one in said}
     chosen = next((by_id[id] for id in wanted if id in by_id), said[0])
-    answers = Answers(said, chosen, damaged, time.perf_counter() - started)
+    answers = Answers(said, chosen, damaged, asked_in + seconds)
     if asked and asked != chosen.run.id:
         st.warning(plain(f"There is no network {asked} any more. Another one is shown."), icon="⚠️")
     _headline(answers)
@@ -146,14 +149,15 @@ def _strip(done: Digitized, digit: int | None) -> None:
         label = "As it came in" if shown.step == "input" else STEPS[shown.step].label
         _picture(shown.picture, label, shown.remark)
     if digit is not None:
-        _picture(average_digit(digit), f"Beside it: the average {digit} of MNIST", "")
+        _picture(average_digit(digit), f"An average {digit} of MNIST", "")
 
 
 def _picture(picture: np.ndarray, label: str, remark: str) -> None:
     height, width = picture.shape
     with st.container(width=STEP_WIDTH, gap="xsmall"):
         st.image(page_uri(picture, STEP_WIDTH), alt=f"{label}: {width} x {height} pixels")
-        st.caption(f"{label}{': ' + remark if remark else ''} ({width} x {height})", text_alignment="center")
+        lines = [text for text in (label, remark, f"{width} x {height}") if text]
+        st.caption("  \n".join(lines), text_alignment="center")
 
 
 @lru_cache(maxsize=10)
