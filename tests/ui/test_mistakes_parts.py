@@ -97,6 +97,12 @@ def test_a_network_that_diverged_can_be_looked_at():
     assert charts.probability_chart(np.exp(broken.log_probabilities[1]), 1, 0).data["bars"][0]["percent"] == 0
 
 
+def test_who_is_wholly_sure_is_within_the_widest_limits():
+    sure = Answers(np.arange(1), np.array([1]), np.array([[1e4] + [0.0] * 9], np.float32))
+    assert sure.confidence[0] == 1 and select(sure, Choice()).tolist() == [0]
+    assert len(select(sure, Choice(high=99))) == 0
+
+
 # --- pictures and files ---
 
 
