@@ -93,8 +93,8 @@ def _join(layers: Sequence[nn.Module]) -> nn.Module:
 def _join_convolutions(layers: Sequence[nn.Conv2d]) -> nn.Conv2d:
     first, count = layers[0], len(layers)
     made = nn.utils.skip_init(
-        nn.Conv2d, first.in_channels * count, first.out_channels * count, first.kernel_size, padding=first.padding,
-        groups=first.groups * count, bias=False,
+        nn.Conv2d, first.in_channels * count, first.out_channels * count, first.kernel_size, stride=first.stride,
+        padding=first.padding, groups=first.groups * count, bias=False,
     )
     made.weight = nn.Parameter(torch.cat([layer.weight.detach() for layer in layers]), requires_grad=False)
     return made
