@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import platform
+import threading
 
 import pytest
 import torch
 
 from mnist_lab import device as device_module
 from mnist_lab.config import ConfigError
-from mnist_lab.device import has_bfloat16, keep_freed_memory, resolve_device, resolve_precision
+from mnist_lab.device import has_bfloat16, keep_freed_memory, resolve_device, resolve_precision, share_threads
 
 CPU, CUDA, MPS = torch.device("cpu"), torch.device("cuda"), torch.device("mps")
 
@@ -109,3 +110,25 @@ def test_another_c_library_is_left_alone(monkeypatch):
     keep_freed_memory.cache_clear()
     keep_freed_memory()
     keep_freed_memory.cache_clear()
+
+
+def test_threads_are_shared_thread_by_thread(monkeypatch):
+    monkeypatch.setattr(device_module, "THREADS", 4)
+    before, seen, both = torch.get_num_threads(), {}, threading.Barrier(2)
+
+    def compute(parts: int) -> None:
+        share_threads(parts)
+        both.wait(20)  # what the other has set is not for this one
+        torch.ones(100).sum()
+        seen[parts] = torch.get_num_threads()
+
+    threads = [threading.Thread(target=compute, args=(parts,)) for parts in (1, 3)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        share_threads(9)
+        assert (seen, torch.get_num_threads()) == ({1: 4, 3: 1}, 1)
+    finally:
+        torch.set_num_threads(before)

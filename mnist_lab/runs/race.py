@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -103,24 +103,33 @@ def start_race(
         RunError: the queue is shutting down. No run of the race is left in line.
     """
     _check(contestants, seeds)
-    races, id = RaceStore(queue.store), _new_id()
-    runs: list[list[str]] = [[] for _ in contestants]
+    race = Race(
+        id=_new_id(), name=tidy_name(name), started=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        contestants=tuple(replace(one, config=one.config.replace(seed=0)) for one in contestants),
+        seeds=tuple(seeds), runs=tuple(("",) * len(seeds) for _ in contestants), owner_hash=owner,
+    )
+    return complete_race(queue, race, {""})
+
+
+def complete_race(queue: RunQueue, race: Race, lost: Collection[str]) -> Race:
+    """Put the runs with these ids in line again, as new runs in their places, and keep the race with the new ids.
+
+    What is left of the old runs stays among all runs. Raises what `start_race` raises of the queue and the disk.
+    """
+    runs, new = [list(ids) for ids in race.runs], []
     try:
-        for seed in seeds:
-            for one, ids in zip(contestants, runs, strict=True):
-                config = one.config.replace(seed=seed)
-                job = queue.submit(
-                    config, owner=owner, name=run_name(one.name, seed), group=id, abreast=len(contestants)
-                )
-                ids.append(job.id)
-        race = Race(
-            id=id, name=tidy_name(name), started=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            contestants=tuple(replace(one, config=one.config.replace(seed=0)) for one in contestants),
-            seeds=tuple(seeds), runs=tuple(map(tuple, runs)), owner_hash=owner,
-        )
-        races.save(race)
+        for place, seed in enumerate(race.seeds):
+            for one, ids in zip(race.contestants, runs, strict=True):
+                if ids[place] in lost:
+                    ids[place] = queue.submit(
+                        one.config.replace(seed=seed), owner=race.owner_hash, name=run_name(one.name, seed),
+                        group=race.id, abreast=len(race.contestants),
+                    ).id
+                    new.append(ids[place])
+        race = replace(race, runs=tuple(map(tuple, runs)))
+        RaceStore(queue.store).save(race)
     except BaseException:
-        stop_runs(queue, [id for ids in runs for id in ids])
+        stop_runs(queue, new)
         raise
     return race
 

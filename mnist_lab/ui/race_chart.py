@@ -8,7 +8,6 @@ from mnist_lab.runs.race import Race
 from mnist_lab.ui.chart_data import Row
 from mnist_lab.ui.chart_specs import (
     BLUE,
-    CHART_HEIGHT,
     DASHED,
     DOTTED,
     GREEN,
@@ -28,6 +27,7 @@ LOOKS = (
     (PURPLE, SOLID, "diamond"), (BLUE, DASHED, "triangle-down"), (VERMILLION, DOTTED, "cross"),
     (GREEN, SOLID, "triangle-right"), (PURPLE, DASHED, "triangle-left"),
 )
+HEIGHT = 420  # pixels, with up to four lines of legend
 MOST_POINTS = 60  # of a pale line: eighty of them are sent at every poll
 
 
@@ -66,7 +66,7 @@ def _look(race: Race) -> LineChart:
         Series(f"c{number}", one.name, *LOOKS[number]) for number, one in enumerate(race.contestants)
     )
     return LineChart(
-        series=series, y_title=f"{name} accuracy (%)", number=".2f", height=CHART_HEIGHT, apart="seed",
+        series=series, y_title=f"{name} accuracy (%)", number=".2f", height=HEIGHT, apart="seed",
         steps=len(race.seeds) > 1, every=math.gcd(*(one.config.eval_every for one in race.contestants)),
         description=f"Line chart: {name.lower()} accuracy of each contestant in per cent against the epoch.",
     )

@@ -10,7 +10,7 @@ from mnist_lab.runs.race import Race
 from mnist_lab.ui import run_text
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.race_model import GONE, Outcome, RaceModel, RaceRun, Standing
-from mnist_lab.verdict_text import difference_verdict, many, points, signed
+from mnist_lab.verdict_text import many, points
 
 STATES = run_text.STATES | {GONE: ("Gone", "gray")}
 SHARED = (
@@ -38,17 +38,18 @@ def plan_text(contestants: Sequence[Contestant], seeds: int, full: int) -> str:
     ).capitalize()
 
 
-def state_text(model: RaceModel) -> tuple[str, str, str]:
-    """The race's state as a badge's label and color, and a sentence."""
+def state_text(model: RaceModel, position: int = 0) -> tuple[str, str, str]:
+    """The race's state as a badge's label and color, and a sentence. `position` is its first run's place in line."""
     total, running, waiting = len(model.all_runs), model.count("running"), model.count("queued")
     over = total - running - waiting
-    if running or waiting:
-        label = "Running" if running or over else "Waiting"
+    if waiting and not running:
+        return *STATES["queued"], run_text.waiting_text(position)
+    if running:
         parts = [f"{over} of {total} runs are over", f"{running} under way"] + [f"{waiting} in line"] * (waiting > 0)
-        return label, "blue" if label == "Running" else "gray", ", ".join(parts) + "."
+        return *STATES["running"], ", ".join(parts) + "."
     finished = model.count("finished")
     if finished == total:
-        return "Finished", "green", f"All {total} runs are finished."
+        return *STATES["finished"], f"All {total} runs are finished."
     parts = [
         f"{model.count(state)} {STATES[state][0].lower()}"
         for state in ("failed", "stopped", "interrupted", GONE) if model.count(state)
@@ -62,7 +63,7 @@ def trouble_texts(model: RaceModel) -> list[str]:
     for one, runs in zip(model.race.contestants, model.runs, strict=True):
         for state, what in (
             ("failed", "failed"), (GONE, "gone: deleted, or the lab was closed before it began"),
-            ("interrupted", "interrupted: the lab was closed while it ran; it can be resumed from the Runs page"),
+            ("interrupted", "interrupted: the lab was closed while it ran"),
             ("stopped", "stopped before its end, so it does not count"),
         ):
             hit = [run for run in runs if run.state == state]
@@ -93,7 +94,7 @@ def _progress(runs: Sequence[RaceRun]) -> str:
     finished = sum(run.state == "finished" for run in runs)
     lost = len([run for run in runs if not run.is_live]) - finished
     parts = [f"{finished} of {len(runs)} finished"] if finished or not under_way else []
-    parts += [f"one at {100 * run.done:.0f} %" for run in under_way]
+    parts += [f"running, {100 * run.done:.0f} %" for run in under_way]
     parts += [f"{lost} lost"] * (lost > 0)
     return ", ".join(parts)
 
@@ -137,37 +138,3 @@ def verdict_headline(found: Sequence[Outcome], race: Race, live: bool) -> str:
 def _with_points(found: Sequence[Outcome]) -> str:
     ranked = sorted(found, key=lambda one: -abs(one.difference.mean))
     return list_names([f"{plain(one.name)} ({points(one.difference.mean)})" for one in ranked])
-
-
-def outcome_cells(one: Outcome) -> dict[str, str]:
-    """A contestant's row of the verdict's table, in Markdown."""
-    cells = {"Contestant": plain(one.name)}
-    if one.difference is None:
-        return cells | {"Difference": "–", "95 % interval": "–", "Verdict": plain(one.problem)}
-    interval = one.difference.adjusted_interval
-    reach = f"{signed(interval.low)} to {signed(interval.high)}" if interval else "–"
-    word = "no difference" if one.difference.identical else (
-        ("better" if one.difference.mean > 0 else "worse") if one.difference.decided else "not decided"
-    )
-    return cells | {"Difference": points(one.difference.mean), "95 % interval": reach, "Verdict": word}
-
-
-def outcome_text(one: Outcome, images: int) -> str:
-    """A contestant against the first in a sentence, in Markdown."""
-    if one.difference is None:
-        return plain(f"{one.name}: {one.problem}")
-    return plain(difference_verdict(one.difference, one.name, one.against, images))
-
-
-def method_text(found: Sequence[Outcome], race: Race) -> str:
-    """How the verdict was reached, in Markdown."""
-    judged = [one for one in found if one.difference]
-    many_of_them = (
-        f" The intervals are corrected for {len(judged)} comparisons (Holm), so that one of them seldom comes out "
-        "by chance." if len(judged) > 1 else ""
-    )
-    return (
-        f"Difference: accuracy after the last epoch minus that of {plain(race.contestants[0].name)}, in points, the "
-        f"mean over the seeds that both finished with. It is more than chance explains when its interval (paired t) leaves "
-        f"out 0.{many_of_them}"
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_lab.runs.queue import RunQueue
-from mnist_lab.runs.race import Race, RaceStore, stop_race
+from mnist_lab.runs.race import Race, RaceStore, complete_race, stop_race
 from mnist_lab.runs.record import RunError
 from mnist_lab.runs.store import RunStore, may_change
 from mnist_lab.ui import cache, race_model, race_text, run_text, state
@@ -16,6 +16,7 @@ from mnist_lab.ui.race_setup import render_setup, start
 
 TRAIN_PAGE = "mnist_lab/ui/views/train.py"
 POLL_SECONDS = 0.7
+RUN_AGAIN = ("stopped", "interrupted", race_model.GONE)
 LISTED = 10  # earlier races
 MORE_SEEDS = 5
 INTRO = (
@@ -46,6 +47,9 @@ def _show(race: Race, queue: RunQueue, store: RunStore) -> None:
     st.subheader(plain(race.name))
     model = race_model.look_at(race, queue, store)
     st.fragment(_follow, run_every=POLL_SECONDS if model.is_live else None)(race, queue, store, model.is_live)
+    with st.container(key="race_notes"):
+        for text in url.memory().pop("problems", []):
+            st.error(plain(text))
     with st.container(key="race_verdict"):
         _verdict(model)
     with st.container(key="race_after"):
@@ -57,7 +61,7 @@ def _follow(race: Race, queue: RunQueue, store: RunStore, was_live: bool) -> Non
     model = race_model.look_at(race, queue, store)
     if was_live and not model.is_live:
         url.rerun()  # one full run, which polls no more
-    label, color, text = race_text.state_text(model)
+    label, color, text = race_text.state_text(model, _position(model, queue))
     st.markdown(f":{color}-badge[{label}] {text}")
     st.progress(model.done)
     _stop_button(model, queue)
@@ -105,18 +109,30 @@ def _stop_button(model: RaceModel, queue: RunQueue) -> None:
         st.caption(reason or "Ends the runs under way and takes the others out of the line. What is finished is kept.")
 
 
+def _position(model: RaceModel, queue: RunQueue) -> int:
+    """The place in line of the first run that waits."""
+    jobs = [queue.job(run.id) for run in model.all_runs if run.state == "queued"]
+    return min((queue.position(job) for job in jobs if job), default=0)
+
+
 def _verdict(model: RaceModel) -> None:
     st.subheader("Is it real?")
     found = race_model.outcomes(model)
     st.markdown(race_text.verdict_headline(found, model.race, model.is_live))
-    if model.is_live or not any(one.difference for one in found):
+    judged = [one for one in found if one.difference]
+    if model.is_live or not judged:
         return
-    st.table([race_text.outcome_cells(one) for one in found], border="horizontal", hide_index=True)
-    st.caption(race_text.method_text(found, model.race))
-    with st.expander("In sentences"):
-        images = model.data().get("test_images", 0)
-        for one in found:
-            st.markdown(race_text.outcome_text(one, images))
+    from mnist_lab.ui.compare_real import forest
+    from mnist_lab.ui.compare_show import show
+
+    show(forest(
+        [one.name for one in judged], [one.difference for one in judged], f"“{judged[0].against}”",
+        (model.data().get("test_images", 0), "test"), "Difference (points of test accuracy)", "race_forest",
+        corrected=True,
+    ))
+    for one in found:
+        if one.problem:
+            st.caption(plain(f"{one.name} is left out. {one.problem}"))
 
 
 def _after(model: RaceModel) -> None:
@@ -133,7 +149,28 @@ def _after(model: RaceModel) -> None:
                 args=(race.name, race.contestants, range(MORE_SEEDS)), disabled=state.owner_hash() is None,
                 help="More seeds make the intervals of the verdict narrower.",
             )
+        _complete_button(model)
     _open_a_run(model)
+
+
+def _complete_button(model: RaceModel) -> None:
+    """For a race that lost runs: to a closed lab, to Stop, or to somebody who deleted them."""
+    lost = [run.id for run in model.all_runs if run.state in RUN_AGAIN]
+    if model.is_live or not lost or not may_change(model.race.owner_hash, state.owner_hash()):
+        return
+    st.button(
+        f"Run what is missing ({len(lost)})", key="race_complete", on_click=_complete, args=(model.race, lost),
+        help="Puts the runs that were stopped, interrupted or deleted in line again, with the same settings and seeds.",
+    )
+
+
+def _complete(race: Race, lost: list[str]) -> None:
+    try:
+        now = RaceStore(cache.store()).load(race.id)
+        if still := set(lost) & set(now.run_ids):  # else it is the second click of a double click
+            complete_race(cache.queue(), now, still)
+    except (RunError, OSError) as error:
+        url.memory()["problems"] = [str(error)]
 
 
 def _open_a_run(model: RaceModel) -> None:
