@@ -17,7 +17,7 @@ KEPT = 8  # joined networks, of a megabyte or less each
 class Joined(nn.Module):
     """Several chains of the same layers, side by side in the channels: images [N, 1, H, W] -> logits [N, networks, 10].
 
-    Each convolution is one whose groups are those of all of them. Always in evaluation mode, whatever the networks' own.
+    Each convolution is one whose groups are those of all of them. In evaluation mode, whatever the networks' own.
     """
 
     def __init__(self, networks: Sequence[nn.Module]):

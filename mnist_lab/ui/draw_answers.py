@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_OWN = 12  # runs made here, the newest, beside the variants
 LAYERS, LOOKS, STAYS = "layers", "looks", "stays"
 PARTS = {LAYERS: "Layer by layer", LOOKS: "Where it looks", STAYS: "How sure it stays"}
-SHOWN_LAYERS = ("relu", "pool")  # what a convolution found, and what is passed on of it
+SHOWN_LAYERS = ("relu", "pool")  # what the convolutions found, and what is passed on of it
 SALIENCY_HELP = (
     "Gradient: orange where a small change of the pixel changes the score of the digit most. Hide a patch: 5 x 5 "
     "pixels are made background, everywhere in turn; orange where that makes the digit less likely, blue where it "
