@@ -81,6 +81,12 @@ class RunConfig:
         0.0, "data", "Contrast jitter", "Each image gets up to this share less or more contrast.",
         low=0.0, high=0.9,
     )
+    interpolation: str = knob(
+        "bilinear", "data", "Interpolation",
+        "How a moved image gets its pixels. Bilinear mixes the nearest four, which blurs a little. Nearest takes one "
+        "of them, which leaves strokes sharp and ragged; source A did that.",
+        choices={"bilinear": "Bilinear", "nearest": "Nearest"},
+    )
 
     # Network
     network: str = knob(

@@ -8,23 +8,25 @@ from __future__ import annotations
 import difflib
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
 from mnist_lab.config import ConfigError, RunConfig
 from mnist_lab.config_forms import same_setting
 
 NO_AUGMENTATION = dict(
     rotation=0.0, second_rotation=0.0, translation=0.0, scale=0.0, shear=0.0, elastic=0.0, brightness=0.0,
-    contrast=0.0,
+    contrast=0.0, interpolation="bilinear",
 )
 # name -> (label, knobs). Source A: RandomRotation(7), RandomAffine(20, translate 0.1, scale 0.9 to 1.1),
-# ColorJitter(0.1, 0.1).
-AUGMENTATIONS: dict[str, tuple[str, dict[str, float]]] = {
+# ColorJitter(0.1, 0.1), with torchvision's default interpolation.
+AUGMENTATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "none": ("None", NO_AUGMENTATION),
     "mild": ("Mild (turn, shift, scale, slant a little)", NO_AUGMENTATION | dict(
         rotation=8.0, translation=0.06, scale=0.08, shear=5.0,
     )),
     "source-a": ("Source A's recipe", NO_AUGMENTATION | dict(
         rotation=7.0, second_rotation=20.0, translation=0.1, scale=0.1, brightness=0.1, contrast=0.1,
+        interpolation="nearest",
     )),
 }
 

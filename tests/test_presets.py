@@ -9,6 +9,7 @@ from hypothesis import given
 from strategies import values
 
 from mnist_lab.config import ConfigError, RunConfig
+from mnist_lab.config_forms import is_augmented
 from mnist_lab.presets import (
     ALIASES,
     AUGMENTATIONS,
@@ -21,7 +22,7 @@ from mnist_lab.presets import (
 
 TURNED_AND_JITTERED = dict(
     rotation=7.0, second_rotation=20.0, translation=0.1, scale=0.1, shear=0.0, elastic=0.0, brightness=0.1,
-    contrast=0.1,
+    contrast=0.1, interpolation="nearest",
 )
 RECIPES = {
     "a": dict(
@@ -137,7 +138,7 @@ def test_knobs_that_do_not_matter_do_not_hide_a_preset():
 
 
 def test_augmentations_by_name():
-    assert AUGMENTATIONS["none"][1] == NO_AUGMENTATION and not any(NO_AUGMENTATION.values())
+    assert AUGMENTATIONS["none"][1] == NO_AUGMENTATION and not is_augmented(RunConfig(**NO_AUGMENTATION))
     assert AUGMENTATIONS["source-a"][1] == TURNED_AND_JITTERED
     assert all(set(knobs) == set(NO_AUGMENTATION) for _, knobs in AUGMENTATIONS.values())
     assert all(RunConfig(**knobs) for _, knobs in AUGMENTATIONS.values())

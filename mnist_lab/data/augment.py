@@ -1,15 +1,13 @@
 """Random changes to the training images, a whole batch at a time and on the device.
 
-What each knob does is what torchvision's `RandomAffine` and `ColorJitter` do to a float tensor, with three
-differences, all meant:
+What each knob does is what torchvision's `RandomAffine` and `ColorJitter` do to a float tensor, with two differences,
+both meant: a shift need not be a whole number of pixels, and what comes in from outside the image is background (0),
+where source A's first rotation filled with 1.
 
-- Pixels are interpolated (bilinear). torchvision's default, which source A used, takes the nearest pixel, and
-  that tears strokes two pixels wide.
-- A shift need not be a whole number of pixels.
-- What comes in from outside the image is background (0). Source A's first rotation filled with white.
-
-A second rotation is added to the first: without shear, turning twice is turning by the sum, and the image is
-interpolated once. Elastic bending (`elastic.py`) moves the points at which it is looked up, so that is once as well.
+Interpolation is bilinear, or takes the nearest pixel as torchvision does by default, and so source A did. A second
+rotation is added to the first: without shear, turning twice is turning by the sum, and the image is interpolated once.
+Not so with the nearest pixel: taking it twice tears a stroke twice, as in source A. Elastic bending (`elastic.py`)
+moves the points at which pixels are looked up.
 """
 
 from __future__ import annotations
@@ -69,6 +67,8 @@ class Augment:
         self._moves = any((config.rotation, config.second_rotation, config.translation, config.scale, config.shear))
         self._jitters = bool(config.brightness or config.contrast)
         self._elastic = config.elastic
+        self._mode = config.interpolation
+        self._turns_first = config.interpolation == "nearest" and config.rotation > 0 and config.second_rotation > 0
         low, high = torch.tensor(_ranges(config)).unbind(1)
         self._low, self._span = low, high - low
 
@@ -80,28 +80,36 @@ class Augment:
         """
         if self.is_identity:
             return images
-        parameters = self.parameters(len(images), generator)
+        draws = self._draw(len(images), generator)
         if self._device.type != "cpu":
-            return self._change(images, parameters, bending)
+            return self._change(images, draws, bending)
         changed = torch.empty_like(images)
         for start in range(0, len(images), BLOCK):
             block = slice(start, start + BLOCK)
-            own = Parameters(*(values[block] for values in parameters))
-            changed[block] = self._change(images[block], own, bending)
+            changed[block] = self._change(images[block], draws[:, block], bending)
         return changed
 
     def parameters(self, count: int, generator: torch.Generator) -> Parameters:
-        """The next draws, for `count` images: made on the CPU, moved to the device in one copy."""
-        draws = torch.rand(count, len(self._low), generator=generator).mul_(self._span).add_(self._low)
-        first_turn, second_turn, *others = draws.t().contiguous().to(self._device, non_blocking=True)
+        """What the next `count` images go through, the two rotations added up."""
+        first_turn, second_turn, *others = self._draw(count, generator)
         return Parameters(first_turn + second_turn, *others)
 
-    def _change(self, images: Tensor, parameters: Parameters, bending: torch.Generator) -> Tensor:
+    def _draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """The next draws [9, count]: made on the CPU, moved to the device in one copy."""
+        draws = torch.rand(count, len(self._low), generator=generator).mul_(self._span).add_(self._low)
+        return draws.t().contiguous().to(self._device, non_blocking=True)
+
+    def _change(self, images: Tensor, draws: Tensor, bending: torch.Generator) -> Tensor:
+        first_turn, second_turn, *others = draws
+        if self._turns_first:
+            images = affine(images, turn(first_turn), mode=self._mode)
+            first_turn = torch.zeros_like(first_turn)
+        parameters = Parameters(first_turn + second_turn, *others)
         if self._elastic:
             bends = displacements(len(images), bending, self._device).mul_(self._elastic)
-            images = affine(images, parameters, bends)
+            images = affine(images, parameters, bends, self._mode)
         elif self._moves:
-            images = affine(images, parameters)
+            images = affine(images, parameters, mode=self._mode)
         return jitter(images, parameters) if self._jitters else images
 
 
@@ -118,11 +126,17 @@ def _ranges(config: RunConfig) -> list[tuple[float, float]]:
     ]  # fmt: skip
 
 
-def affine(images: Tensor, parameters: Parameters, bends: Tensor | None = None) -> Tensor:
+def turn(angle: Tensor) -> Parameters:
+    """Parameters that only turn, by `angle` [N] in degrees."""
+    zero, one = torch.zeros_like(angle), torch.ones_like(angle)
+    return Parameters(angle, zero, zero, one, zero, one, one, zero)
+
+
+def affine(images: Tensor, parameters: Parameters, bends: Tensor | None = None, mode: str = "bilinear") -> Tensor:
     """Turned, shifted, scaled and slanted about the image's centre; background where nothing was.
 
-    The same map as `torchvision.transforms.functional.affine` with bilinear interpolation, an own one per image.
-    `bends` [N, 2, 28, 28] says how many pixels further right and down each point is looked up.
+    The same map as `torchvision.transforms.functional.affine` with that interpolation, "bilinear" or "nearest", and an
+    own one per image. `bends` [N, 2, 28, 28] says how many pixels further right and down each point is looked up.
     """
     size = images.shape[-1]
     linear, offset = _inverse(parameters)
@@ -134,7 +148,7 @@ def affine(images: Tensor, parameters: Parameters, bends: Tensor | None = None) 
     grid = down.unsqueeze(3) + across.unsqueeze(2)
     if bends is not None:
         grid = grid.add_(bends, alpha=2 / size)
-    changed = F.grid_sample(images, grid.permute(0, 2, 3, 1), padding_mode="zeros", align_corners=False)
+    changed = F.grid_sample(images, grid.permute(0, 2, 3, 1), mode, padding_mode="zeros", align_corners=False)
     return changed.clamp_(0, 1)  # the four weights add up to 1 but for rounding
 
 

@@ -26,7 +26,7 @@ GROUP_HELP = {
 }
 # Behind an expander at the end of its group: what a beginner can leave alone.
 DETAILS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "data": ("Augmentation, one by one", AUGMENTATION),
+    "data": ("Augmentation, one by one", (*AUGMENTATION, "interpolation")),
     "training": (
         "Optimizer, seed and device",
         ("optimizer", "momentum", "nesterov", "ema_decay", "seed", "device", "precision"),
@@ -82,7 +82,7 @@ def show_controls(problems: dict[str, str], source: str) -> None:
 
 
 def _show_augmentation() -> None:
-    current = {name: state.values()[name] for name in AUGMENTATION}
+    current = {name: state.values()[name] for name in (*AUGMENTATION, "interpolation")}
     name = next((n for n, (_, knobs) in AUGMENTATIONS.items() if knobs == current), CUSTOM)
     options = [*AUGMENTATIONS] + [CUSTOM] * (name == CUSTOM)
     key, default = state.widget(RECIPE, name, options)

@@ -27,7 +27,7 @@ STATES = {
 # The knobs that `config_forms.title` speaks of.
 TITLED = (
     "network", "norm", "num_splits", "freeze_gamma", "l1", "l1_kind", "weight_decay", "dropout", "train_images",
-    "label_noise", *AUGMENTATION,
+    "label_noise", *AUGMENTATION, "interpolation",
 )
 
 

@@ -72,6 +72,16 @@ class TestAffine:
         theirs = tv.affine(image, angle, [28 * x, 28 * y], scale, [shear, 0], InterpolationMode.BILINEAR)
         assert torch.allclose(ours, theirs, atol=TOLERANCE)
 
+    @settings(max_examples=40)
+    @given(angle=st.floats(1, 89), x=st.floats(-0.3, 0.3), scale=st.floats(0.5, 1.5))
+    def test_the_nearest_pixel_is_torchvisions(self, angle, x, scale):
+        image = noise(1)
+        ours = affine(image, parameters(angle=angle, shift_x=x, scale=scale), mode="nearest")
+        theirs = tv.affine(image, angle, [28 * x, 0], scale, [0, 0], InterpolationMode.NEAREST)
+        # A point half-way between two pixels takes the one or the other by the last bit of its coordinates.
+        assert (ours != theirs).float().mean() < 0.01
+        assert torch.isin(ours, torch.cat([image.flatten(), torch.zeros(1)])).all(), "a mix of pixels"
+
     def test_each_image_has_its_own_change(self):
         images, angles = noise(3), [-30.0, 0.0, 50.0]
         ours = affine(images, parameters(3)._replace(angle=torch.tensor(angles)))
@@ -199,8 +209,8 @@ class TestDraws:
 
     def test_source_a_is_the_recipe(self):
         config = preset("a-bn").config
-        recipe = {name: getattr(config, name) for name in AUGMENTATION}
-        assert recipe == AUGMENTATIONS["source-a"][1]
+        recipe = AUGMENTATIONS["source-a"][1]
+        assert recipe == {name: getattr(config, name) for name in recipe}
         values = drawn(**recipe)
         turn, move, colour = RandomRotation(7), RandomAffine(20, (0.1, 0.1), (0.9, 1.1)), ColorJitter(0.1, 0.1)
         shift = move.translate
@@ -215,6 +225,23 @@ class TestDraws:
 
 
 class TestAugment:
+    def test_with_the_nearest_pixel_the_image_is_turned_twice_as_source_a_did(self):
+        recipe = AUGMENTATIONS["source-a"][1] | dict(brightness=0.0, contrast=0.0)
+        images, change = noise(30), Augment(RunConfig(**recipe), "cpu")
+        ours = change(images, generator(3), generator())
+        first = drawn(30, 3, rotation=7.0).angle
+        rest = drawn(30, 3, **recipe | dict(rotation=0.0))
+        for image, own, turned, angle, x, y, scale in zip(
+            images, ours, first, rest.angle, rest.shift_x, rest.shift_y, rest.scale, strict=True
+        ):
+            once = tv.affine(image, turned.item(), [0, 0], 1, [0, 0], InterpolationMode.NEAREST)
+            move = [28 * x.item(), 28 * y.item()]
+            twice = tv.affine(once, angle.item(), move, scale.item(), [0, 0], InterpolationMode.NEAREST)
+            assert (own != twice).float().mean() < 0.02
+
+    def test_interpolation_alone_changes_nothing(self):
+        assert Augment(RunConfig(interpolation="nearest"), "cpu").is_identity
+
     def test_the_identity_returns_its_input_and_draws_nothing(self):
         identity, images, dice = Augment(RunConfig(), "cpu"), noise(2), generator()
         assert identity.is_identity
@@ -243,7 +270,7 @@ class TestAugment:
         assert torch.allclose(parts, whole, atol=1e-5)
 
     def test_affine_comes_before_jitter(self):
-        config = preset("a-bn").config
+        config = preset("a-bn").config.replace(interpolation="bilinear")
         values = Augment(config, "cpu").parameters(5, generator(2))
         changed = Augment(config, "cpu")(noise(5), generator(2), generator())
         assert torch.equal(changed, jitter(affine(noise(5), values), values))
