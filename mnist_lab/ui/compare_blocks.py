@@ -47,11 +47,15 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Column:
-    """A table's column. `digits` after the point, None for text; `help` explains it."""
+    """A table's column. `digits` after the point, None for text; `help` explains it.
+
+    `tiny` is for p-values, which show two digits however small they are.
+    """
 
     name: str
     digits: int | None = None
     help: str = ""
+    tiny: bool = False
 
 
 @dataclass(frozen=True)

@@ -76,13 +76,18 @@ def rows_chart(rows: Sequence[Interval], x_title: str, description: str, *, zero
         {"place": one["place"], "name": one["row"].name, "value": value, "what": what}
         for one in named for value, what in one["row"].dots
     ]
-    data = {"rows": means, **({"dots": dots} if dots else {})}
-    spec = _rows_spec(tuple(row.name for row in rows), x_title, description, zero, bool(dots))
-    return Chart(spec, data)
+    # A layer without a number in it makes Vega warn, so it is left out.
+    present = tuple(name for name in ("low", "wide_low") if any(row[name] is not None for row in means))
+    present += ("dots",) * bool(dots)
+    spec = _rows_spec(tuple(row.name for row in rows), x_title, description, zero, present)
+    return Chart(spec, {"rows": means, **({"dots": dots} if dots else {})})
 
 
 def heat_chart(cells: list[Row], title: str) -> Chart:
-    """One regularizer: cells with `images`, `noise`, `text`, `fill`, `ink`, `decided`, `label` and `value`."""
+    """One regularizer: cells with `images`, `noise`, `text`, `fill`, `ink`, `decided` and `label`.
+
+    They are put in order by `count` and `share`, which are the first two as numbers.
+    """
     return Chart(_heat_spec(title), {"cells": cells})
 
 
@@ -133,7 +138,7 @@ def _curves_spec(
 
 
 @lru_cache(maxsize=64)
-def _rows_spec(names: tuple[str, ...], x_title: str, description: str, zero: bool, dots: bool) -> str:
+def _rows_spec(names: tuple[str, ...], x_title: str, description: str, zero: bool, present: tuple[str, ...]) -> str:
     # The name stands over its row, inside the chart: beside it, on a phone, it would leave no room for the row.
     titles = " : ".join(f"datum.value === {place} ? {_quoted(name)}" for place, name in enumerate(names))
     y = alt.Y("place:O", scale=alt.Scale(domain=list(range(len(names)))), axis=alt.Axis(
@@ -142,51 +147,52 @@ def _rows_spec(names: tuple[str, ...], x_title: str, description: str, zero: boo
     ))
     x_axis = alt.Axis(title=x_title, tickCount=5)
 
+    scale = alt.Scale(zero=zero, padding=14)
+
     def layer(data: str, field: str) -> alt.Chart:
-        x = alt.X(f"{field}:Q", scale=alt.Scale(zero=zero), axis=x_axis)
-        return alt.Chart(alt.NamedData(data)).encode(x=x, y=y)
+        return alt.Chart(alt.NamedData(data)).encode(x=alt.X(f"{field}:Q", scale=scale, axis=x_axis), y=y)
+
+    def line(low: str, high: str, width: int) -> alt.Chart:
+        known = layer("rows", low).transform_filter(f"isValid(datum.{low})")
+        return known.mark_rule(strokeWidth=width, yOffset=6, aria=False).encode(x2=f"{high}:Q", color=color)
 
     about = [alt.Tooltip("name:N", title="Row")]
-    mean = layer("rows", "value").encode(
-        color=alt.when("datum.decided").then(alt.value(VERMILLION)).otherwise(alt.value(BLUE)),
-    )
-    known, wide = "isValid(datum.low)", "isValid(datum.wide_low)"
-    span = mean.encode(x2="high:Q", x=alt.X("low:Q", scale=alt.Scale(zero=zero), axis=x_axis))
-    wider = mean.encode(x2="wide_high:Q", x=alt.X("wide_low:Q", scale=alt.Scale(zero=zero), axis=x_axis))
-    layers = [
-        wider.transform_filter(wide).mark_rule(strokeWidth=1, yOffset=6, aria=False),
-        span.transform_filter(known).mark_rule(strokeWidth=4, yOffset=6, aria=False),
-        mean.mark_point(filled=True, size=110, yOffset=6, opacity=1).encode(
-            description="label:N",
-            shape=alt.when("datum.decided").then(alt.value("diamond")).otherwise(alt.value("circle")),
-            tooltip=[*about, alt.Tooltip("value:Q", title="Mean", format=".3f"),
-                     alt.Tooltip("low:Q", title="From", format=".3f"), alt.Tooltip("high:Q", title="To", format=".3f")],
-        ),
-    ]
-    if dots:
-        layers.append(layer("dots", "value").mark_point(size=45, color=GREY, strokeWidth=1.5, yOffset=6).encode(
+    color = alt.when("datum.decided").then(alt.value(VERMILLION)).otherwise(alt.value(BLUE))
+    layers = []
+    if zero:
+        nothing = alt.Chart(alt.NamedData("rows")).mark_rule(color=GREY, strokeDash=[4, 3], aria=False)
+        layers.append(nothing.encode(x=alt.datum(0)))
+    layers += [line("wide_low", "wide_high", 1)] * ("wide_low" in present)
+    layers += [line("low", "high", 4)] * ("low" in present)
+    layers.append(layer("rows", "value").mark_point(filled=True, size=110, yOffset=6, opacity=1).encode(
+        color=color, description="label:N",
+        shape=alt.when("datum.decided").then(alt.value("diamond")).otherwise(alt.value("circle")),
+        tooltip=[*about, alt.Tooltip("value:Q", title="Mean", format=".3f"),
+                 alt.Tooltip("low:Q", title="From", format=".3f"), alt.Tooltip("high:Q", title="To", format=".3f")],
+    ))
+    if "dots" in present:
+        layers.append(layer("dots", "value").mark_point(size=45, color=GREY, strokeWidth=1.5, yOffset=15).encode(
             tooltip=[*about, alt.Tooltip("what:N", title="Seed"), alt.Tooltip("value:Q", title=x_title, format=".3f")],
         ))
-    if zero:
-        line = alt.Chart(alt.InlineData([{"zero": 0}])).mark_rule(color=GREY, strokeDash=[4, 3], aria=False)
-        layers.insert(0, line.encode(x=alt.X("zero:Q", axis=x_axis)))
     properties = dict(height=ROW * len(names) + AXIS, description=description)
     return alt.layer(*layers).properties(**properties).to_json(indent=None)
 
 
 @lru_cache(maxsize=32)
 def _heat_spec(title: str) -> str:
-    x = alt.X("noise:O", sort=None, axis=alt.Axis(title="Random labels", labelAngle=0))
-    y = alt.Y("images:O", sort=None, axis=alt.Axis(title="Training images"))
+    x = alt.X("noise:O", sort=alt.Sort(field="share"), axis=alt.Axis(
+        title="Wrong labels", labelAngle=0, labelFlush=False,
+    ))
+    y = alt.Y("images:O", sort=alt.Sort(field="count"), axis=alt.Axis(title="Training images", labelFlush=False))
     base = alt.Chart(alt.NamedData("cells")).encode(x=x, y=y)
     cells = base.mark_rect(strokeWidth=2).encode(
         color=alt.Color("fill:N", scale=None), description="label:N",
         stroke=alt.when("datum.decided").then(alt.value(GREY)).otherwise(alt.value("transparent")),
-        tooltip=[alt.Tooltip("images:O", title="Training images"), alt.Tooltip("noise:O", title="Random labels"),
+        tooltip=[alt.Tooltip("images:O", title="Training images"), alt.Tooltip("noise:O", title="Wrong labels"),
                  alt.Tooltip("label:N", title="Difference")],
     )
     texts = base.mark_text(aria=False, fontSize=12).encode(text="text:N", color=alt.Color("ink:N", scale=None))
-    what = f"{title}: table of differences to batch norm alone, training images down, random labels across."
+    what = f"{title}: table of differences to batch norm alone, training images down, wrong labels across."
     return alt.layer(cells, texts).properties(title=title, height=230, description=what).to_json(indent=None)
 
 

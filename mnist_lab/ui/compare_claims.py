@@ -29,11 +29,11 @@ from mnist_lab.ui.compare_charts import heat_chart, rows_chart
 from mnist_lab.ui.compare_find import Found
 from mnist_lab.ui.compare_real import forest, interval_of
 from mnist_lab.verdict_text import difference_verdict, many, signed
-from mnist_lab.verdicts import Verdict, detail
+from mnist_lab.verdicts import TRAIN_IMAGES, Verdict, detail
 
 ICONS = {verdicts.SUPPORTED: "✅", verdicts.CONTRADICTED: "❌", verdicts.UNDECIDED: "❔", verdicts.UNMEASURED: "⏳"}
 EVEN, LESS, MORE = (0xF7, 0xF7, 0xF7), (0xB3, 0x58, 0x06), (0x21, 0x66, 0xAC)
-HEAT_WIDTH = 300  # pixels
+HEAT_WIDTH = 255  # pixels
 
 
 def claims_part(sources: Found | None, small: Found | None) -> list[Block]:
@@ -55,11 +55,6 @@ def claims_part(sources: Found | None, small: Found | None) -> list[Block]:
             "What counts is the mean of the last five epochs, over the seeds that two settings share, and its 95 % "
             "interval, corrected for the number of comparisons put to one source. “No difference” means within "
             f"{MARGIN:g} points. The rules were fixed before the study had run.", CAPTION,
-        ),
-        Table(
-            (Column("Source"), Column("Claim"), Column("Verdict")),
-            [(one.claim.source, one.claim.text, f"{ICONS[one.outcome]} {one.label}") for one in found],
-            "compare_claims", "The claims and their verdicts",
         ),
     ]
     for source, name in SOURCES.items():
@@ -117,11 +112,11 @@ def _measure(measure: str) -> str:
 
 def _claim(verdict: Verdict) -> Folded:
     claim = verdict.claim
-    implied = " (implied by its table)" if claim.implied else ""
+    implied = " (Implied by its table.)" if claim.implied else ""
     more = [text for text in (rows_text(claim), alias_text(claim), claim.note) if text]
     details = tuple(Text(detail(one), CAPTION) for one in verdict.compared)
     return Folded(
-        f"{ICONS[verdict.outcome]} {claim.text}{implied} — {verdict.label}",
+        f"{ICONS[verdict.outcome]} {claim.text}{implied} {verdict.label.capitalize()}.",
         (Text(verdict.sentence, lead=verdict.label.capitalize()), *(Text(text) for text in more), *details),
     )
 
@@ -130,7 +125,7 @@ def small_part(small: Found | None, scan: Found | None) -> list[Block]:
     """Where regularization matters: heat maps of the small-data study, and the finer scan."""
     blocks: list[Block] = [Heading("Few images, wrong labels"), Text(
         "On 60,000 clean images a network this small hardly overfits, so a regularizer has little to cure. With a few "
-        "hundred images, some of them with a random label, it can learn the mistakes by heart, unless something holds "
+        "hundred images, some of them with a wrong label, it can learn the mistakes by heart, unless something holds "
         "it back."
     )]
     if small is None:
@@ -148,14 +143,21 @@ def gains(found: Found) -> dict[tuple[Cell, str], Difference]:
     return differences(found.study)
 
 
+@lru_cache(maxsize=4)
+def accuracies(found: Found) -> dict[Cell, dict[str, dict[int, float]]]:
+    """`small_data.cells`, computed once for a study."""
+    return cells(found.study)
+
+
 def _heat_maps(small: Found) -> list[Block]:
-    found, places = gains(small), list(cells(small.study))
+    found, places = gains(small), list(accuracies(small))
     if not found:
         return [Text("Not yet measured: it takes at least two seeds that a setting shares with batch norm.", NOTICE)]
     reach = max(abs(one.mean) for one in found.values())
     maps = []
     for number, name in enumerate(dict.fromkeys(name for _, name in found)):
         rows = [_cell(place, found.get((place, name)), reach) for place in places]
+        rows.sort(key=lambda row: row["decided"])  # drawn last, so that no neighbour hides a part of the frame
         maps.append(Picture(heat_chart(rows, name), f"compare_heat_{number}", width=HEAT_WIDTH))
     return [
         Text("Each map is one regularizer: test accuracy minus that of batch norm alone, in points, with the same "
@@ -168,14 +170,15 @@ def _heat_maps(small: Found) -> list[Block]:
 
 def _cell(place: Cell, one: Difference | None, reach: float) -> dict:
     images, noise = place
-    where = {"images": images if isinstance(images, str) else f"{images:,}", "noise": f"{100 * noise:g} %"}
+    count = TRAIN_IMAGES if isinstance(images, str) else images
+    where = {"images": f"{count:,}", "count": count, "noise": f"{100 * noise:g} %", "share": noise}
     if one is None:
         nothing = {"text": "–", "fill": "transparent", "ink": GREY, "decided": False, "label": "not measured"}
         return where | nothing
     share = abs(one.mean) / reach if reach else 0.0
     mixed = [round(low + (high - low) * share) for low, high in zip(EVEN, MORE if one.mean > 0 else LESS, strict=True)]
-    text = f"{one.mean:+.1f}".replace("-", "−")
-    said = f"{where['images']} images, {where['noise']} random labels: {signed(one.mean)} points"
+    text = f"{one.mean:+.1f}".replace("-", "−") if abs(one.mean) >= 0.05 else "0.0"
+    said = f"{where['images']} images, {where['noise']} wrong labels: {signed(one.mean)} points"
     return {
         **where, "text": text if one.decided else f"({text})", "fill": "#{:02X}{:02X}{:02X}".format(*mixed),
         "ink": "white" if share > 0.5 else "black", "decided": one.decided,
@@ -191,15 +194,15 @@ def _heat_takeaway(small: Found, found: dict[tuple[Cell, str], Difference]) -> s
     said = difference_verdict(most, f"“{name}”", f"“{BASE}” alone", len(small.study.labels))
     return (
         f"Of {len(found)} comparisons, {helped} show a gain and {len(decided) - helped} a loss that is more than "
-        f"chance explains. The largest gain, with {images:,} images and {100 * noise:g} % random labels: {said}"
+        f"chance explains. The largest gain, with {images:,} images and {100 * noise:g} % wrong labels: {said}"
     )
 
 
 def _accuracies(small: Found) -> Table:
-    by_place = cells(small.study)
+    by_place = accuracies(small)
     called = list(dict.fromkeys(name for settings in by_place.values() for name in settings))
     columns = (
-        Column("Training images", 0), Column("Random labels (%)", 0),
+        Column("Training images", 0), Column("Wrong labels (%)", 0),
         *(Column(name, 1, "Test accuracy in per cent, mean over the seeds.") for name in called),
     )
     rows = [
@@ -215,7 +218,7 @@ def _scan(scan: Found) -> list[Block]:
         return []
     (images, noise), _ = next(iter(found))
     return [
-        Heading(f"How strong? A scan at {images:,} images with {100 * noise:g} % random labels"), *_incomplete(scan),
+        Heading(f"How strong? A scan at {images:,} images with {100 * noise:g} % wrong labels"), *_incomplete(scan),
         *forest(
             [name for _, name in found], list(found.values()), f"“{BASE}” alone", (len(scan.study.labels), "test"),
             "Difference (points of test accuracy)", "compare_scan", corrected=True,

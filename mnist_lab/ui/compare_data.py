@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from mnist_lab.config import ALL, RunConfig
 from mnist_lab.counts import TwoNetworks, mcnemar
-from mnist_lab.presets import preset_of
 from mnist_lab.runs.record import HISTORY, LOGITS, RunSummary
 from mnist_lab.runs.study import StudyRun
 from mnist_lab.statistics import Difference, StatisticsError, paired, unpaired
@@ -72,7 +70,8 @@ class Variant:
     """A setting with its runs, one a seed, by seed.
 
     `key` is its name in a link, `name` what it is called, `kind` where it comes from ("study sources, 5 seeds").
-    `config` has the seed of the first run. `data` is about the images ("checksum", "test_images", "source").
+    `config` has the seed of the first run. `data` is about the images ("checksum", "test_images", "source"). `preset` is
+    the preset that it is, if any, under which the sources' figures are known.
     """
 
     key: str
@@ -81,6 +80,7 @@ class Variant:
     config: RunConfig
     data: dict
     members: tuple[Member, ...]
+    preset: str | None = None
 
     @property
     def label(self) -> str:
@@ -95,11 +95,6 @@ class Variant:
     def eval_name(self) -> str:
         """Which images the curves' tests were on: "test" or "validation"."""
         return "validation" if self.config.validation else "test"
-
-    @cached_property
-    def preset(self) -> str | None:
-        """The preset that these settings are."""
-        return preset_of(self.config)
 
     def member(self, seed: int) -> Member:
         """The run with that seed, which there must be."""

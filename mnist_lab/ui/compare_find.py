@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from mnist_lab.config import KNOBS, ORIGIN_FIELDS, RunConfig
+from mnist_lab.config import ORIGIN_FIELDS, RunConfig
 from mnist_lab.config_forms import differences, short_value, title
 from mnist_lab.presets import PRESETS, preset_of
 from mnist_lab.runs.library import STUDY, Library
@@ -15,6 +15,7 @@ from mnist_lab.runs.record import RunError, RunSummary
 from mnist_lab.runs.study import Study, StudyError, load_study
 from mnist_lab.ui.compare_data import Member, Variant
 from mnist_lab.ui.compare_files import Stamp
+from mnist_lab.ui.compare_tables import knob_names
 from mnist_lab.ui.run_text import when_text
 
 STUDIES = ("sources", "best", "small-data", "scan")
@@ -65,9 +66,10 @@ def _read(settings: Stamp, arrays: Stamp) -> Found:
 def _of_study(found: Study) -> list[Variant]:
     return [
         Variant(
-            key=f"{found.name}.{setting}", name=title_of(found.config(setting)), config=found.config(setting),
+            key=f"{found.name}.{setting}", name=title_of(found.config(setting), setting), config=found.config(setting),
             kind=f"study {found.name}, {_seeds(len(found.of(setting)))}", data=found.data,
             members=tuple(Member(run, found.labels) for run in found.of(setting)),
+            preset=setting if setting in PRESETS else None,
         )
         for setting in found.settings()
     ]
@@ -78,7 +80,7 @@ def _own(runs: list[RunSummary]) -> list[Variant]:
     groups: dict[str, list[RunSummary]] = {}
     for run in runs:
         if run.status == "finished":
-            groups.setdefault(_setting(run), []).append(run)
+            groups.setdefault(_setting(run.config, run.data.get("checksum")), []).append(run)
     whole = [_group(key, members) for key, members in groups.items()]
     alone = {members[0].id for members in groups.values() if len(members) == 1}
     single = [
@@ -97,13 +99,15 @@ def _group(key: str, runs: list[RunSummary]) -> Variant:
     return Variant(
         key=f"own.{key}", name=title_of(kept[0].config), kind=f"runs made here, {_seeds(len(kept))}",
         config=kept[0].config, data=kept[0].data, members=tuple(Member(run) for run in kept),
+        preset=preset_of(kept[0].config),
     )
 
 
 def _single(run: RunSummary, kind: str) -> Variant:
+    known = run.id if run.id in PRESETS else preset_of(run.config)
     return Variant(
         key=f"run.{run.id}", name=PRESETS[run.id].title if run.id in PRESETS else run.name, kind=kind,
-        config=run.config, data=run.data, members=(Member(run),),
+        config=run.config, data=run.data, members=(Member(run),), preset=known,
     )
 
 
@@ -121,24 +125,24 @@ def _told_apart(found: list[Variant]) -> list[Variant]:
     return result
 
 
-def title_of(config: RunConfig) -> str:
-    """A preset's title, or what the settings are."""
-    known = PRESETS.get(preset_of(config) or "")
+@lru_cache(maxsize=1_024)  # a page's every run, again and again
+def title_of(config: RunConfig, preset: str | None = None) -> str:
+    """A preset's title, or what the settings are. Without `preset` it is looked for."""
+    known = PRESETS.get(preset or "") or PRESETS.get(preset_of(config) or "")
     return known.title if known else title(config)
 
 
 def _said(name: str, value: object) -> str:
-    return f"{KNOBS[name].label.lower()} {short_value(name, value)}"
+    return f"{knob_names([name])[0]} {short_value(name, value)}"
 
 
-def _setting(run: RunSummary) -> str:
+@lru_cache(maxsize=1_024)
+def _setting(config: RunConfig, checksum: str | None) -> str:
     """The same for runs that train alike on the same images but for seed, device and precision."""
     settings = {
-        name: value for name, value in run.config.to_dict().items()
-        if name not in ORIGIN_FIELDS and run.config.matters(name)
+        name: value for name, value in config.to_dict().items() if name not in ORIGIN_FIELDS and config.matters(name)
     }
-    text = json.dumps([settings, run.data.get("checksum")], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
+    return hashlib.sha256(json.dumps([settings, checksum], sort_keys=True).encode()).hexdigest()[:10]
 
 
 def _seeds(count: int) -> str:

@@ -16,13 +16,14 @@ from mnist_lab.statistics import Difference, StatisticsError, a_a, holm_adjusted
 from mnist_lab.ui.compare_blocks import CAPTION, NOTICE, WARNING, Block, Column, Folded, Heading, Picture, Table, Text
 from mnist_lab.ui.compare_charts import Interval, rows_chart
 from mnist_lab.ui.compare_data import JUDGED, TRAIN, Variant, compare, names, two_networks
-from mnist_lab.ui.compare_tables import differing
+from mnist_lab.ui.compare_tables import differing, knob_names
 from mnist_lab.verdict_text import (
     a_a_verdict,
     difference_verdict,
     flip_text,
     many,
     mcnemar_verdict,
+    number,
     plan_text,
     points,
 )
@@ -38,8 +39,10 @@ COMPARED = (
     Column("Variant"), Column("Seeds", 0, "How many seeds the comparison rests on."),
     Column("Difference", 3, "Points, mean over the seeds."), Column("From", 3, "Lower end of the corrected interval."),
     Column("To", 3, "Upper end of the corrected interval."),
-    Column("p", 4, "Of the t-test of this comparison alone."),
-    Column("Holm p", 4, "Corrected for the number of comparisons: below 0.05 it is more than chance explains."),
+    Column("p", 4, "Of the t-test of this comparison alone.", tiny=True),
+    Column(
+        "Holm p", 4, "Corrected for the number of comparisons: below 0.05 it is more than chance explains.", tiny=True,
+    ),
     Column("Verdict"),
 )
 
@@ -149,9 +152,7 @@ def _images(variant: Variant, measure: str) -> tuple[int, str]:
 
 
 def _what_differs(a: Variant, b: Variant) -> str:
-    from mnist_lab.config import KNOBS
-
-    knobs = [KNOBS[name].label.lower() for name in differing([a, b])]
+    knobs = knob_names(differing([a, b]))
     if not knobs:
         return "Both have the same settings, so whatever differs is noise."
     if len(knobs) == 1:
@@ -195,7 +196,7 @@ def _networks(a: Variant, b: Variant, called: Sequence[str], measure: str) -> li
         columns = (
             Column("Seed"), Column("First (%)", 2, called[0]), Column("Second (%)", 2, called[1]),
             Column("Difference", 2, "Points."), Column("Only first right", 0, "Images."),
-            Column("Only second right", 0, "Images."), Column("McNemar p", 4, "Exact, two-sided."),
+            Column("Only second right", 0, "Images."), Column("McNemar p", 4, "Exact, two-sided.", tiny=True),
         )
         blocks += [Text(said), Table(columns, rows, "compare_seeds", "The two variants seed by seed")]
     return [*blocks, *(Text(problem, WARNING) for problem in dict.fromkeys(problems))]
@@ -251,13 +252,17 @@ def forest(
 def _forest_takeaway(called: Sequence[str], found: Sequence[Difference], reference: str) -> str:
     decided = [(name, one) for name, one in zip(called, found, strict=True) if one.decided]
     if not decided:
-        return f"None of the {many(len(found), 'difference')} to {reference} is more than chance explains."
+        which = "The one difference" if len(found) == 1 else f"None of the {many(len(found), 'difference')}"
+        return f"{which} to {reference} is {'not ' * (len(found) == 1)}more than chance explains."
     name, most = max(decided, key=lambda pair: abs(pair[1].mean))
-    count = f"{len(decided)} of {many(len(found), 'difference')}"
+    count = f"{number(len(decided)).capitalize()} of {many(len(found), 'difference')}"
+    if len(decided) == len(found):
+        count = "The one difference" if len(found) == 1 else f"All {many(len(found), 'difference')}"
     way = "above" if most.mean > 0 else "below"
+    largest = f"{points(abs(most.mean)).lstrip('+')} {way} it"
     return (
         f"{count} to {reference} {'is' if len(decided) == 1 else 'are'} more than chance explains; the largest is "
-        f"“{name}”, {points(abs(most.mean)).lstrip('+')} {way} it."
+        f"“{name}”, {largest}."
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
@@ -23,6 +24,10 @@ MISSING = (
     "start the lab again."
 )
 WIDTH = 760  # pixels of a chart that fills the page
+LOOK = {
+    "background": "white", "font": "sans-serif", "view": {"stroke": None},
+    "axis": {"labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": "normal"}, "legend": {"labelFontSize": 12},
+}
 STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #111; background: #fff; max-width: 960px; margin: 2rem auto;
@@ -106,11 +111,10 @@ def svg(spec: dict, width: int) -> str:
     """A Vega-Lite chart as an SVG element of about that width in pixels."""
     import vl_convert
 
-    config = {"background": "white", **spec.get("config", {})}
-    sized = {**spec, "config": config, "width": width, "autosize": {"type": "fit", "contains": "padding"}}
+    sized = {**spec, "config": LOOK, "width": width, "autosize": {"type": "fit", "contains": "padding"}}
     drawn = vl_convert.vegalite_to_svg(sized, allowed_base_urls=[])
     # Ids would be those of other charts in the same file too.
-    mark = f"c{abs(hash(json.dumps(sized, sort_keys=True, default=str))):x}-"
+    mark = f"c{zlib.crc32(json.dumps(sized).encode()):x}-"
     drawn = re.sub(r'\bid="', f'id="{mark}', drawn)
     return re.sub(r"url\(#", f"url(#{mark}", drawn)
 
@@ -133,10 +137,14 @@ def _table(block: Table) -> str:
 
 def _cell(value: str | int | float | None, column: Column, marked: bool) -> str:
     number = column.digits is not None
-    text = "–" if value is None else f"{value:,.{column.digits}f}" if number else str(value)
+    text = "–" if value is None else f"{value:{_format(column)}}" if number else str(value)
     kinds = ["number"] * number + ["differs"] * marked
     kind = f' class="{" ".join(kinds)}"' if kinds else ""
     return f"<td{kind}>{'≠ ' * marked}{escape(text)}</td>"
+
+
+def _format(column: Column) -> str:
+    return ".2g" if column.tiny else f",.{column.digits}f"
 
 
 def _study(study: Study) -> str:

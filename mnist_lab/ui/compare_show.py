@@ -96,7 +96,6 @@ def _config(block: Table) -> dict:
                 help=column.help or None, width="medium" if place == 0 else None, pinned=place == 0 or None,
             )
         else:
-            config[column.name] = st.column_config.NumberColumn(
-                help=column.help or None, format=f"%.{column.digits}f" if column.digits else "localized",
-            )
+            number = "%.2g" if column.tiny else f"%.{column.digits}f" if column.digits else "localized"
+            config[column.name] = st.column_config.NumberColumn(help=column.help or None, format=number)
     return config

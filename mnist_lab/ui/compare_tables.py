@@ -17,9 +17,9 @@ from mnist_lab.verdicts import LAST
 
 NOT_USED = "–"
 FIGURES = (
-    Column("Seeds", 0, "How many runs with different seeds the figures rest on."),
     Column("Test accuracy", 2, "Per cent of the test images after the last epoch, mean over the seeds."),
     Column("Spread", 2, "Standard deviation over the seeds, in points."),
+    Column("Seeds", 0, "How many runs with different seeds the figures rest on."),
     Column("Lowest", 2, "The seed with the lowest test accuracy."),
     Column("Highest", 2, "The seed with the highest test accuracy."),
     Column("Best epoch", 2, "Mean over the seeds of each run's best epoch, chosen on the test set: the best of many "
@@ -29,6 +29,7 @@ FIGURES = (
     Column("Parameters", 0),
     Column("Seconds", 0, "How long the training took, mean over the seeds. Machines and threads may differ."),
 )
+HEADLINE = 3  # figures that stand before the settings
 PUBLISHED = (
     Column("Source: best epoch", 2, "Published, one run: the best epoch, chosen on the test set."),
     Column("Source: last five", 2, "Published, one run: the mean of the last five epochs."),
@@ -47,6 +48,12 @@ def differing(chosen: Sequence[Variant]) -> list[str]:
     return [name for name in KNOBS if name in found]
 
 
+def knob_names(knobs: Sequence[str]) -> list[str]:
+    """The settings as a sentence names them: "weight decay", "L1 lambda"."""
+    labels = [KNOBS[name].label for name in knobs]
+    return [label if label[1:2].isdigit() else label[0].lower() + label[1:] for label in labels]
+
+
 def shown_value(variant: Variant, knob: str) -> str:
     """A setting as a table shows it; a dash where it has no effect."""
     return short_value(knob, getattr(variant.config, knob)) if variant.config.matters(knob) else NOT_USED
@@ -56,16 +63,17 @@ def summary_table(chosen: Sequence[Variant], called: Sequence[str], published: b
     """A row a variant: the settings that differ, then its figures. Raises `RunError`."""
     knobs = differing(chosen)
     columns = (
-        Column("Variant"), *(Column(KNOBS[name].label, None, KNOBS[name].help) for name in knobs), *FIGURES,
+        Column("Variant"), *FIGURES[:HEADLINE],
+        *(Column(KNOBS[name].label, None, KNOBS[name].help) for name in knobs), *FIGURES[HEADLINE:],
         *(PUBLISHED if published else ()),
     )
     rows, marked = [], set()
+    first = [shown_value(chosen[0], knob) for knob in knobs]
     for line, (name, variant) in enumerate(zip(called, chosen, strict=True)):
-        values = [shown_value(variant, knob) for knob in knobs]
-        marked |= {
-            (line, 1 + place) for place, knob in enumerate(knobs) if values[place] != shown_value(chosen[0], knob)
-        }
-        rows.append((name, *values, *_figures(variant), *(_published(variant) if published else ())))
+        values, figures = [shown_value(variant, knob) for knob in knobs], _figures(variant)
+        marked |= {(line, 1 + HEADLINE + place) for place in range(len(knobs)) if values[place] != first[place]}
+        theirs = _published(variant) if published else ()
+        rows.append((name, *figures[:HEADLINE], *values, *figures[HEADLINE:], *theirs))
     table = Table(columns, rows, "compare_summary", "Summary of the chosen variants", frozenset(marked))
     return [table, Text(_about(chosen, knobs), CAPTION)]
 
@@ -75,7 +83,7 @@ def _about(chosen: Sequence[Variant], knobs: Sequence[str]) -> str:
         return "Choose another variant to see in which settings they differ."
     if not knobs:
         return "All have the same settings: whatever differs between them is noise."
-    labels = [KNOBS[name].label.lower() for name in knobs]
+    labels = knob_names(knobs)
     what = f"They differ in {labels[0]} alone" if len(labels) == 1 else (
         f"They differ in {len(labels)} settings: {', '.join(labels)}")
     return f"{what}. Highlighted, and marked with ≠, is what is not as in the first row."
@@ -84,7 +92,7 @@ def _about(chosen: Sequence[Variant], knobs: Sequence[str]) -> str:
 def _figures(variant: Variant) -> tuple[int | float | None, ...]:
     tests = _summaries(variant, lambda member: member.summary.get("test_accuracy"))
     return (
-        len(variant.members), _mean(tests), stdev(tests) if len(tests) > 1 else None,
+        _mean(tests), stdev(tests) if len(tests) > 1 else None, len(variant.members),
         min(tests, default=None), max(tests, default=None),
         _mean(_summaries(variant, lambda member: member.summary.get("best_test_accuracy"))),
         _mean(_summaries(variant, lambda member: member.summary.get("train_accuracy"))),
@@ -119,7 +127,9 @@ def last_five_table(chosen: Sequence[Variant], called: Sequence[str], published:
     if not rows:
         return [Text("None of them has finished an epoch.", NOTICE)]
     table = Table(FIVE, rows, "compare_last_five", "The last five epochs of the chosen variants")
-    text = "As the sources print them. Ours are means over the seeds; our train loss is an epoch's mean without penalty."
+    text = (
+        "As the sources print them. Ours are means over the seeds; our train loss is an epoch's mean, penalty left out."
+    )
     if published:
         text += (" Theirs are one run each; their train loss is that of the last batch, penalty included, so the two "
                  "cannot be compared. Where a source printed no epochs, its row is their mean.")

@@ -146,6 +146,6 @@ def _offer_report(shown: str, chosen: list[Variant], blocks: list[Block], librar
         "text/html", on_click="ignore", key="compare_report", disabled=not can_draw(), icon=":material/download:",
     )
     st.caption(
-        "One file with the charts, tables and texts above, the settings, seeds and versions. It opens without a network."
+        "One file with the charts, tables and texts above, the settings, seeds and versions. It opens offline."
         if can_draw() else MISSING
     )

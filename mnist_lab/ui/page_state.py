@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-MAX_VALUES, MAX_LENGTH = 20, 400  # of a URL: no page needs more, and what is longer is left out
+MAX_VALUES, MAX_LENGTH = 20, 1_500  # of a URL: no page needs more, and what is longer is left out
 LATE_SECONDS = 1.0  # within which a request may still come with the URL that we replaced
 _KEY = "mnist_lab_pages"
 
