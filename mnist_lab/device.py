@@ -58,6 +58,7 @@ def share_threads(parts: int) -> None:
     PyTorch keeps the number for each thread (OpenMP's own), and what it was last set to for threads that come later:
     so whoever starts to compute in a new thread calls this, with 1 for all of them.
     """
+    torch.get_num_threads()  # has a new thread take what was set last, which it would else do after the next line
     torch.set_num_threads(max(1, THREADS // parts))
 
 
