@@ -15,7 +15,8 @@ from lab_server import PATIENCE, LabServer, launch
 
 FAILED = pytest.StashKey[bool]()
 # Streamlit asks a sub-page for two addresses that only the first page has, and then finds them there.
-HARMLESS = tuple(f"/{page}/_stcore/{name}" for page in ("runs", "mistakes") for name in ("health", "host-config"))
+SUB_PAGES = ("runs", "mistakes", "draw")
+HARMLESS = tuple(f"/{page}/_stcore/{name}" for page in SUB_PAGES for name in ("health", "host-config"))
 
 
 @pytest.hookimpl(wrapper=True)
