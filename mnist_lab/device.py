@@ -66,6 +66,7 @@ def share_threads(parts: int) -> None:
 def one_thread() -> Iterator[None]:
     """Have the calling thread compute alone for a while: for a single image that is faster, and much faster beside a
     training run, because threads that wait for each other at every layer wait for the run as well."""
+    torch.get_num_threads()  # as in `share_threads`
     torch.set_num_threads(1)
     try:
         yield
