@@ -13,6 +13,7 @@ page = st.navigation(
         st.Page("mnist_lab/ui/views/mistakes.py", title="Mistakes", icon="🔎"),
         st.Page("mnist_lab/ui/views/draw.py", title="Draw", icon="✏️"),
         st.Page("mnist_lab/ui/views/compare.py", title="Compare", icon="⚖️"),
+        st.Page("mnist_lab/ui/views/microscope.py", title="Microscope", icon="🧫"),
     ]
 )
 shown = token.browser_token() is not None  # the browser answers once the first page is on its screen

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mnist_lab.runs.library import Library
-from mnist_lab.runs.record import WEIGHTS, RunError, RunRecord, RunSummary
+from mnist_lab.runs.record import CHECKPOINT, NO_WEIGHTS, WEIGHTS, RunError, RunRecord, RunSummary
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,16 +29,23 @@ def network_of(run: RunSummary) -> nn.Module:
     return _read(_Weights(run))
 
 
+def latest_network_of(run: RunSummary) -> nn.Module:
+    """As `network_of`; of a run that goes on, or was killed, the network after its last epoch. Raises `RunError`."""
+    if (run.folder / WEIGHTS).exists():
+        return network_of(run)
+    return _read_live(_Weights(run, CHECKPOINT, NO_WEIGHTS))
+
+
 class _Weights:
     """A run by its weights: equal to another while that file is the same one, unchanged. Raises `RunError`."""
 
-    def __init__(self, run: RunSummary):
+    def __init__(self, run: RunSummary, name: str = WEIGHTS, absent: str = ""):
         self.run = run
-        path = run.folder / WEIGHTS
+        path = run.folder / name
         try:
             status = path.stat()
         except OSError as error:
-            raise RunError(f"There is no {WEIGHTS} in the run {run.id}. It may have been deleted.") from error
+            raise RunError(absent or f"There is no {name} in the run {run.id}. It may have been deleted.") from error
         self._key = path, status.st_mtime_ns, status.st_size, status.st_ino
 
     def __eq__(self, other: object) -> bool:
@@ -50,12 +57,21 @@ class _Weights:
 
 @lru_cache(maxsize=KEPT)
 def _read(weights: _Weights) -> nn.Module:
+    return _build(weights.run)
+
+
+@lru_cache(maxsize=4)  # a run that goes on has another one after every epoch
+def _read_live(weights: _Weights) -> nn.Module:
+    return _build(weights.run)
+
+
+def _build(run: RunSummary) -> nn.Module:
     from mnist_lab.nn.networks import build_network
 
-    record = RunRecord(**vars(weights.run) | {"history": []})  # reading the history would take longest
+    record = RunRecord(**vars(run) | {"history": []})  # reading the history would take longest
     module = build_network(record.config)
     try:
-        module.load_state_dict(record.weights())
+        module.load_state_dict(record.latest_weights())
     except RuntimeError as error:
         raise RunError(f"{WEIGHTS} is damaged: it does not fit the network.") from error
     return module.eval()

@@ -33,6 +33,9 @@ STATUSES = ("running", "finished", "stopped", "failed")
 INTERRUPTED = "interrupted"  # never on disk: a run that says "running" and that no process is working on
 
 
+NO_WEIGHTS = "This run has no weights: no epoch of it has ended, or it failed, and then only its history is kept."
+
+
 class RunError(Exception):
     """A run that cannot be read, resumed or changed. The message is a sentence that says why."""
 
@@ -123,6 +126,14 @@ class RunRecord(RunSummary):
     def weights(self) -> dict[str, Tensor]:
         """The state dict of the last finished epoch, on the CPU. Raises `RunError` if there is none."""
         return _load_tensors(self.folder / WEIGHTS, "This run has no weights: it ended before its first epoch did.")[0]
+
+    def latest_weights(self) -> dict[str, Tensor]:
+        """As `weights`; of a run that has not ended, those that its checkpoint would be tested with."""
+        if (self.folder / WEIGHTS).exists():
+            return self.weights()
+        tensors, _ = _load_tensors(self.folder / CHECKPOINT, NO_WEIGHTS)
+        prefix = "ema." if self.config.ema_decay else "model."
+        return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
     def checkpoint(self) -> Checkpoint | None:
         """Where an interrupted run can go on from; None when it has to start anew. Raises `RunError` if damaged."""
