@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from lab_server import LabServer, go_to, open_page, ready
+from lab_server import PATIENCE, LabServer, go_to, open_page, ready
 from playwright.sync_api import Page, expect
 
 from mnist_lab.config import RunConfig
@@ -30,11 +30,8 @@ def server(tmp_path_factory, chromium):
     folder = tmp_path_factory.mktemp("draw")
     if not Library(RunStore(folder / "none"), pretrained_root()).variants():
         queue = RunQueue(RunStore(folder / "runs"), workers=1, load_data=lambda progress: load_sample())
-        config = RunConfig(
-            epochs=6, batch_size=50, learning_rate=0.15, schedule="one-cycle", rotation=10.0, translation=0.06,
-            scale=0.1,
-        )
-        assert queue.submit(config).join(200)
+        config = RunConfig(epochs=4, batch_size=50, learning_rate=0.15, schedule="one-cycle", rotation=8.0, scale=0.1)
+        assert queue.submit(config).join(3 * PATIENCE)
         queue.shutdown()
     server = LabServer(folder, folder / "no-data")
     yield server
