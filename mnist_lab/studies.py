@@ -74,7 +74,7 @@ def _plans() -> list[Plan]:
     return [
         Plan("sources", "Every variant of both sources, with that source's own recipe", sources, range(5), ships=True),
         # Its settings were chosen on the validation split with seeds 0 to 2: these five have had no part in that.
-        Plan("best", "The flagship, with five fresh seeds", {"best": PRESETS["best"].config}, range(10, 15), ships=True),
+        Plan("best", "The flagship with five fresh seeds", {"best": PRESETS["best"].config}, range(10, 15), ships=True),
         Plan("small-data", "Few images and wrong labels: 3 sizes x 3 shares of noise x 8 settings", grid, range(10)),
         Plan("scan", "A finer scan at 1,000 images with 30 % wrong labels", _small(1_000, 0.3, SCAN), range(10)),
     ]
