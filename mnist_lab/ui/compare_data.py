@@ -70,8 +70,8 @@ class Variant:
     """A setting with its runs, one a seed, by seed.
 
     `key` is its name in a link, `name` what it is called, `kind` where it comes from ("study sources, 5 seeds").
-    `config` has the seed of the first run. `data` is about the images ("checksum", "test_images", "source"). `preset` is
-    the preset that it is, if any, under which the sources' figures are known.
+    `config` has the seed of the first run. `data` is about the images ("checksum", "test_images", "source"). `preset`
+    is the name, if there is one, under which the sources' figures are known.
     """
 
     key: str
@@ -124,6 +124,18 @@ def _train_images(config: RunConfig) -> int:
     return TRAIN_IMAGES if config.train_images == ALL else config.train_images
 
 
+def known_values(variant: Variant, measure: str) -> dict[int, float]:
+    """`Variant.values`, all of them numbers. Raises `StatisticsError` and `RunError`."""
+    values = variant.values(measure)
+    without = [seed for seed, value in values.items() if np.isnan(value)]
+    if without:
+        why = " It takes a test after each of the last five epochs." if measure == LAST_FIVE else ""
+        raise StatisticsError(
+            f"“{variant.name}” with seed {without[0]} has no figure for “{JUDGED[measure].lower()}”.{why}"
+        )
+    return values
+
+
 def compare(a: Variant, b: Variant, measure: str) -> Difference:
     """A minus B in points: over the seeds they share, else over all. Raises `StatisticsError` and `RunError`."""
     if a.data.get("checksum") != b.data.get("checksum"):
@@ -131,12 +143,7 @@ def compare(a: Variant, b: Variant, measure: str) -> Difference:
             "They were tested on different images, and runs on different test sets are never compared: a difference "
             "could come from the images."
         )
-    values = [one.values(measure) for one in (a, b)]
-    if any(np.isnan(value) for side in values for value in side.values()):
-        raise StatisticsError(
-            f"A run has no “{JUDGED[measure].lower()}”: that takes five tested epochs."
-            if measure == LAST_FIVE else "A run has no such result. Leave it out."
-        )
+    values = [known_values(one, measure) for one in (a, b)]
     shared = values[0].keys() & values[1].keys()
     return paired(*values) if len(shared) > 1 or min(map(len, values)) < 2 else unpaired(*values)
 

@@ -15,7 +15,7 @@ from mnist_lab.runs.record import RunError
 from mnist_lab.statistics import Difference, StatisticsError, a_a, holm_adjusted, widest_gap
 from mnist_lab.ui.compare_blocks import CAPTION, NOTICE, WARNING, Block, Column, Folded, Heading, Picture, Table, Text
 from mnist_lab.ui.compare_charts import Interval, rows_chart
-from mnist_lab.ui.compare_data import JUDGED, TRAIN, Variant, compare, names, two_networks
+from mnist_lab.ui.compare_data import JUDGED, TRAIN, Variant, compare, known_values, names, two_networks
 from mnist_lab.ui.compare_tables import differing, knob_names
 from mnist_lab.verdict_text import (
     a_a_verdict,
@@ -60,8 +60,8 @@ def noise_part(variant: Variant | None, measure: str) -> list[Block]:
             "No setting here has four seeds yet. Train one setting on the Train page with four different seeds, or "
             "run: python -m mnist_lab sweep --preset noisy-1000 --seeds 4", NOTICE,
         )]
-    values = variant.values(measure)
     try:
+        values = known_values(variant, measure)
         difference = a_a(values)
         gap, better, worse = widest_gap(values)
     except StatisticsError as error:

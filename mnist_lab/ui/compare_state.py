@@ -33,14 +33,24 @@ def chosen() -> list[str]:
     return list(dict.fromkeys(key for key in values().get(CHOSEN, "").split(BETWEEN) if key))
 
 
+def remember(keys: Sequence[str]) -> None:
+    """What is shown, chosen or not: from the first change on the link says it too."""
+    page_state.memory(PAGE)[CHOSEN] = _join(keys)
+
+
 def link() -> str:
     """The page's part of the URL as text, to be put behind the page's address."""
-    return urlencode(values(), safe=BETWEEN)
+    return urlencode(_complete(), safe=BETWEEN)
 
 
 def go(**changes: str | None) -> None:
     """Change some values, in a callback or before a rerun; None takes one out."""
-    page_state.set_values(PAGE, changes)
+    page_state.set_values(PAGE, _complete() | changes)
+
+
+def _complete() -> dict[str, str]:
+    shown = page_state.memory(PAGE).get(CHOSEN)
+    return ({CHOSEN: shown} if shown else {}) | values()
 
 
 def choose_many(label: str, keys: Sequence[str], picked: list[str], say: Callable[[str], str]) -> None:
@@ -86,5 +96,5 @@ def _take(name: str, widget: str, key: str, to_text: Callable[[Any], str | None]
     go(**{name: to_text(state.widget_value(widget, key))})
 
 
-def _join(keys: list[str]) -> str:
+def _join(keys: Sequence[str]) -> str:
     return BETWEEN.join(keys) or BETWEEN  # an empty choice is a choice too, and not the default one

@@ -57,6 +57,7 @@ def _pick(there: Sequence[Variant], library: Library) -> list[Variant]:
     keys = [key for key in asked if key in by_key][: url.MAX_CHOSEN]
     if not asked and url.CHOSEN not in url.values():
         keys = default_choice(by_key)
+    url.remember(keys)
     with st.container():
         if gone := [key for key in asked if key not in by_key]:
             st.warning(plain(_not_there(gone)), icon="⚠️")

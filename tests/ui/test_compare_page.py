@@ -1,0 +1,186 @@
+"""The Compare page through the whole app: every part, what the URL says, and what may be missing or damaged."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from compare_records import trained, with_studies
+from lab import OWNER, Lab, query, words
+from streamlit.testing.v1 import AppTest
+
+from mnist_lab.runs.record import HISTORY
+from mnist_lab.ui import token
+
+PAGE = "mnist_lab/ui/views/compare.py"
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    lab = Lab(tmp_path, monkeypatch)
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def seeds(lab):
+    """Two settings with five seeds each, GBN 4 better by about two points, and a single run."""
+    for seed in range(5):
+        trained(lab.store.root, f"ghost-{seed}", 4 + seed % 2, seed=seed)
+        trained(lab.store.root, f"plain-{seed}", 8 + seed % 3, seed=seed, config={"norm": "batch"})
+    return lab
+
+
+@pytest.fixture
+def studies(lab):
+    with_studies(lab.library.pretrained.root)
+    return lab
+
+
+def page(**parameters: str) -> AppTest:
+    at = AppTest.from_file(str(Path(__file__).parents[2] / "app.py"), default_timeout=60)
+    at.session_state[token.TOKEN_KEY] = {"token": OWNER}
+    at.run()
+    at.switch_page(PAGE)
+    for name, text in parameters.items():
+        at.query_params[name] = text
+    at.run()
+    assert not at.exception, at.exception
+    return at
+
+
+def box(at, label: str):
+    (found,) = [box for box in at.selectbox if box.label == label]
+    return found
+
+
+def test_nothing_trained_yet(lab):
+    at = page()
+    assert "no trained network yet" in words(at) and not at.multiselect
+    assert [link.proto.label for link in at.get("page_link")] == ["Start a run on the Train page"]
+
+
+@pytest.mark.parametrize(("part", "command"), [("claims", "study sources"), ("small", "study small-data")])
+def test_parts_about_studies_say_how_to_make_them(lab, part, command):
+    assert f"python -m mnist_lab {command}" in words(page(show=part))
+
+
+def test_own_runs_are_variants_with_their_seeds(seeds):
+    at = page()
+    assert sorted(at.multiselect[0].value) == sorted(key for key in at.multiselect[0].value if key.startswith("own."))
+    text = words(at)
+    assert "They differ in" in text and "seeds of one variant alone lie up to" in text
+    (summary, last_five) = at.dataframe
+    assert sorted(summary.value["Test accuracy"]) == [95.6, 97.8] and list(summary.value["Seeds"]) == [5, 5]
+    assert len(last_five.value) == 2
+
+
+def test_two_settings_are_judged_over_their_seeds(seeds):
+    text = words(page(show="real"))
+    assert "with the same five seeds" in text and "more than chance explains" in text
+    assert "against itself, with other seeds" in text and "exact McNemar" in text
+
+
+def test_one_seed_each_is_no_verdict_on_settings(lab):
+    trained(lab.store.root, "one", 4)
+    trained(lab.store.root, "two", 8, config={"norm": "batch"})
+    text = words(page(show="real"))
+    assert "only one is in both: train both with at least two of the same seeds" in text
+    assert "exact McNemar" in text and "No setting here has four seeds yet" in text
+
+
+def test_other_test_images_are_never_compared(seeds):
+    for seed in range(2):
+        trained(seeds.store.root, f"other-{seed}", 9, seed=seed, checksum="ab" * 32, source="folder")
+    at = page(show="real")
+    keys = at.multiselect[0].options
+    other = [key for key in keys if "2 seeds" in key]
+    assert len(other) == 1 and "data folder" in other[0]
+    found = at.multiselect[0].set_value([*at.multiselect[0].value[:1], _key(at, other[0])]).run()
+    assert "tested on different images" in words(found) and "McNemar" not in words(found)
+
+
+def _key(at, label: str) -> str:
+    """The key of an option, by trying: `AppTest` tells labels only."""
+    for key in at.session_state["mnist_lab"].widgets["compare_of"].options:
+        at.multiselect[0].set_value([key])
+        if at.multiselect[0].indices == [at.multiselect[0].options.index(label)]:
+            return key
+    raise AssertionError(label)
+
+
+def test_a_link_opens_the_same(studies):
+    at = page(of="sources.b-bn~sources.b-l1-bn~sources.b-gbn", show="real", reference="sources.b-gbn", judge="five")
+    text = words(at)
+    assert at.multiselect[0].value == ["sources.b-bn", "sources.b-l1-bn", "sources.b-gbn"]
+    assert "Each minus “Source B: GBN”" in text and "All two differences" in text
+    assert box(at, "Judged by").value == "five" and "corrected for 2 comparisons" in text
+    box(at, "Compared with").set_value("sources.b-bn").run()
+    assert query(at)["reference"] == "sources.b-bn" and query(at)["judge"] == "five"
+
+
+def test_the_sources_question_comes_first_and_a_change_is_in_the_url(studies):
+    at = page()
+    assert at.multiselect[0].value == ["sources.b-bn", "sources.b-gbn"] and query(at) == {}
+    box(at, "Measure").set_value("train_accuracy").run()
+    assert query(at) == {"of": "sources.b-bn~sources.b-gbn", "measure": "train_accuracy"}
+    at.toggle[0].set_value(True).run()
+    assert query(at)["published"] == "1" and "b-gbn, published" in set(at.dataframe[1].value["Variant"])
+    assert list(at.dataframe[0].value["Source: best epoch"])[1] == 99.40
+    at.multiselect[0].set_value([]).run()
+    assert query(at)["of"] == "~" and "Choose at least one." in words(at)
+
+
+def test_nonsense_in_a_link_is_the_default(studies):
+    at = page(of="sources.b-gbn~nobody~<b>", show="?", measure="?", judge="?", reference="?", aa="?")
+    assert "2 of those in the link are not there" in words(at) and at.multiselect[0].value == ["sources.b-gbn"]
+    assert "Choose another variant" in words(at)
+
+
+def test_the_claims_have_verdicts(studies):
+    at = page(show="claims")
+    text, titles = words(at), [one.label.replace("\\", "") for one in at.expander]
+    assert "their 26 claims are" in text and not at.multiselect
+    assert "✅ Ghost batch norm beats batch norm with L2. Supported." in titles
+    assert "weight_decay=0" in text and "The source: " in text
+
+
+def test_the_heat_maps(studies):
+    at = page(show="small")
+    assert "Of 4 comparisons, 2 show a gain and 0 a loss" in words(at)
+    assert len(at.get("arrow_vega_lite_chart")) == 2
+
+
+def test_a_study_that_cannot_be_read_is_reported(studies):
+    (studies.library.pretrained.root / "study" / "small-data.npz").write_bytes(b"no archive")
+    at = page()
+    assert "The study small-data" in at.error[0].value.replace("\\", "") and len(at.dataframe) == 2
+    assert "damaged" in words(page(show="small"))
+
+
+def test_a_run_that_is_deleted_while_it_is_looked_at(seeds):
+    trained(seeds.store.root, "alone", 9, config={"norm": "layer"})
+    at = page()
+    alone = at.session_state["mnist_lab"].widgets["compare_of"].options[0]
+    at.multiselect[0].set_value([alone]).run()
+    seeds.store.delete("alone")
+    at.run()
+    assert not at.exception and "is not there, or not any more" in words(at)
+
+
+def test_a_damaged_history_is_reported(seeds):
+    path = seeds.store.root / "plain-3" / HISTORY
+    path.write_text("{}\n")
+    at = page()
+    assert "Line 1 of its history.jsonl" in words(at) and at.multiselect
+
+
+def test_a_run_still_going_is_told(seeds):
+    seeds.gated()
+    seeds.submit()
+    seeds.gate.wait()
+    assert "1 run is still going" in words(page())

@@ -1,0 +1,227 @@
+"""The Compare page's blocks and charts, its report, and what they do with gaps, many seeds and foreign names."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import altair as alt
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from compare_records import with_studies
+from studies import make_study
+
+from mnist_lab.presets import PRESETS
+from mnist_lab.runs.library import Library
+from mnist_lab.runs.store import RunStore
+from mnist_lab.statistics import paired
+from mnist_lab.ui import compare_charts, compare_find, compare_report
+from mnist_lab.ui.compare_blocks import Column, Folded, Heading, Picture, Pictures, Table, Text
+from mnist_lab.ui.compare_charts import Interval, curves_chart, rows_chart
+from mnist_lab.ui.compare_claims import claims_part, small_part
+from mnist_lab.ui.compare_curves import MEASURES, curves_part, curves_takeaway, series_of
+from mnist_lab.ui.compare_data import LAST_EPOCH, Variant
+from mnist_lab.ui.compare_real import forest, noise_part, real_part
+
+NASTY = "it's </style><script>alert(1)</script> \\ \u2028 <b>"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory) -> Library:
+    root = tmp_path_factory.mktemp("compare")
+    with_studies(root)
+    return Library(RunStore(root / "runs"), root)
+
+
+@pytest.fixture(scope="module")
+def variants(library) -> dict[str, Variant]:
+    return {one.key: one for one in compare_find.variants(library)[0]}
+
+
+def of(blocks, kind) -> list:
+    """All blocks of a kind, folded ones too."""
+    inside = [part for one in blocks if isinstance(one, Folded) for part in of(one.blocks, kind)]
+    return [one for one in blocks if isinstance(one, kind)] + inside
+
+
+def check(chart) -> dict:
+    """The chart's rows, once Altair has found nothing wrong with its specification."""
+    alt.Chart.from_dict(json.loads(chart.spec))
+    return dict(chart.data)
+
+
+def test_curves_have_a_mean_a_band_and_a_dot_a_seed(variants):
+    chosen = [variants["sources.b-bn"], variants["sources.b-gbn"]]
+    (picture,) = of(curves_part(chosen, "eval_accuracy", True), Picture)
+    data = check(picture.chart)
+    assert len(data["means"]) == 50 and len(data["dots"]) == 250 and len(data["band"]) == 50
+    seeds = [row["value"] for row in data["dots"] if (row["series"], row["epoch"]) == ("Source B: GBN", 25)]
+    (end,) = [row for row in data["band"] if (row["series"], row["epoch"]) == ("Source B: GBN", 25)]
+    assert (end["low"], end["high"]) == (min(seeds), max(seeds))
+    assert data["published"] == [{"series": "Source B: GBN", "epoch": 25, "value": 99.34, "row": "b-gbn, mean"}]
+    assert "Source B: GBN has the highest test accuracy" in picture.takeaway
+
+
+def test_published_epochs_of_a_row_and_of_its_aliases(variants):
+    blocks = curves_part([variants["sources.a-bn"]], "eval_accuracy", True)
+    crosses = check(of(blocks, Picture)[0].chart)["published"]
+    assert [row["value"] for row in crosses[:5]] == [99.43, 99.42, 99.51, 99.52, 99.48]
+    assert {row["row"] for row in crosses} == {"a-bn", "a-source-l2-bn"}
+    assert "published no figures" in " ".join(
+        text.text for text in of(curves_part([variants["sources.a-bn"]], "weight_norm", True), Text)
+    )
+
+
+def test_epochs_without_a_test_are_left_out():
+    study = make_study({"b-bn": 99.0, "b-gbn": 99.1}, seeds=2)
+    for run in study.runs:
+        run.history["eval_accuracy"][:-1:2] = np.nan
+    found = compare_find.Found(study, tuple(compare_find._of_study(study)))
+    series = series_of(found.variants[0], "eval_accuracy")
+    assert list(series) == [*range(2, 25, 2), 25] and all(len(seeds) == 2 for seeds in series.values())
+    last_five = of(curves_part(found.variants, "eval_accuracy", False), Table)[1]
+    assert [row[5] is None for row in last_five.rows[:5]] == [True, False, True, False, False]
+
+
+def test_a_run_without_any_value_is_said(variants):
+    study = make_study({"b-bn": 99.0}, seeds=1)
+    study.runs[0].history["eval_loss"][:] = np.nan
+    blocks = curves_part(compare_find._of_study(study), "eval_loss", False)
+    assert "None of them has a test loss to draw." in [text.text for text in of(blocks, Text)]
+
+
+def test_a_thousand_dots_are_thinned_from_the_end():
+    names = [f"v{number}" for number in range(16)]
+    means = [{"epoch": epoch, "series": name, "value": 1.0} for name in names for epoch in range(1, 101)]
+    dots = [row | {"seed": seed} for row in means for seed in range(5)]
+    chart = curves_chart(names, means, [], dots, [], y_title="y", epochs=100, log=False, number=".2f")
+    kept = check(chart)["dots"]
+    assert len(kept) <= compare_charts.MAX_DOTS and {row["epoch"] for row in kept} >= {100}
+    styles = chart.to_dict()["layer"][0]["encoding"]
+    looks = list(zip(styles["color"]["scale"]["range"], map(str, styles["strokeDash"]["scale"]["range"]), strict=True))
+    assert len(set(looks)) == 16
+
+
+def test_the_takeaway_does_not_call_one_seed_each_a_difference():
+    look = MEASURES["eval_accuracy"]
+    assert "may be luck" in curves_takeaway(["a", "b"], [{1: {0: 99.0}}, {1: {0: 99.1}}], look)
+    assert "99.00 % for all of them" in curves_takeaway(["a", "b"], [{1: {0: 99.0}}, {2: {0: 99.0}}], look)
+
+
+def test_settings_that_differ_stand_out(variants):
+    chosen = [variants["sources.b-bn"], variants["sources.b-gbn"], variants["sources.b-l1-bn"]]
+    summary = of(curves_part(chosen, "eval_accuracy", False), Table)[0]
+    names = [column.name for column in summary.columns]
+    marked = {(line, names[place]) for line, place in summary.marked}
+    assert {(1, "Norm"), (2, "L1 lambda")} <= marked and not any(line == 0 for line, _ in marked)
+    assert (1, "L1 lambda") not in marked
+
+
+def test_noise_is_one_setting_in_two_groups(variants):
+    blocks = noise_part(variants["sources.b-bn"], LAST_EPOCH)
+    (picture,) = of(blocks, Picture)
+    rows = check(picture.chart)["rows"]
+    assert [row["name"].partition(":")[0] for row in rows] == ["Seeds 0, 2, 4", "Seeds 1, 3"]
+    assert "against itself" in picture.takeaway and "in every possible way" in of(blocks, Text)[-1].text
+
+
+def test_two_variants(variants):
+    blocks = real_part([variants["sources.b-gbn"], variants["sources.b-l1-bn"]], LAST_EPOCH, variants["sources.b-gbn"])
+    (picture,) = of(blocks, Picture)
+    data = check(picture.chart)
+    assert len(data["dots"]) == 5 and data["rows"][0]["decided"] and data["rows"][0]["low"] > 0
+    (verdict,) = [text for text in of(blocks, Text) if text.lead == "Verdict"]
+    assert "more than chance explains" in verdict.text
+    assert [row[0] for row in of(blocks, Table)[0].rows] == ["0", "1", "2", "3", "4"]
+
+
+def test_the_forest_is_corrected_and_says_how_many_are_real(variants):
+    keys = ["sources.b-bn", "sources.b-gbn", "sources.b-l1-bn", "sources.b-l2-bn"]
+    blocks = real_part([variants[key] for key in keys], LAST_EPOCH, variants["sources.b-bn"])
+    (picture,) = of(blocks, Picture)
+    rows = check(picture.chart)["rows"]
+    assert [row["decided"] for row in rows] == [True, True, False]
+    assert picture.takeaway.startswith("Two of three differences to “Source B: BN” are more than chance explains")
+    assert all(row["wide_low"] <= row["low"] for row in rows)
+    words = of(blocks, Folded)[0].blocks
+    assert len(words) == 3 and all("corrected for 3 comparisons" in text.text for text in words)
+
+
+def test_settings_without_any_spread_have_no_interval_and_no_warning():
+    same = paired({0: 99.0, 1: 99.0}, {0: 99.0, 1: 99.0})
+    blocks = forest(["x"], [same], "“y”", (10_000, "test"), "Difference", "key")
+    chart = of(blocks, Picture)[0].chart
+    assert "isValid" not in chart.spec and check(chart)["rows"][0]["low"] is None
+    assert "not more than chance explains" in of(blocks, Picture)[0].takeaway
+    assert of(blocks, Table)[0].rows[0][-1] == "identical"
+
+
+def test_names_of_anybody_cannot_break_a_chart():
+    chart = rows_chart([Interval(NASTY, 1.0)], "x", "about", zero=True)
+    expression = chart.to_dict()["layer"][0]["encoding"].get("y") or chart.to_dict()["layer"][1]["encoding"]["y"]
+    quoted = re.fullmatch(r"datum\.value === 0 \? '((?:[^'\\]|\\u[0-9a-f]{4})*)' : ''", expression["axis"]["labelExpr"])
+    assert quoted and "\n" not in quoted[1] and check(chart)
+
+
+def test_claims_and_heat_maps(library):
+    sources, small = (compare_find.find_study(name, library) for name in ("sources", "small-data"))
+    claims = claims_part(sources, small)
+    folded = [block for block in of(claims, Folded) if block.title[0] in "✅❌❔⏳"]
+    assert len(folded) == 26 and all(len(block.blocks) >= 2 for block in folded)
+    for picture in of(claims, Picture):
+        check(picture.chart)
+    (maps,) = of(small_part(small, None), Pictures)
+    cells = [check(one.chart)["cells"] for one in maps.pictures]
+    assert [len(rows) for rows in cells] == [2, 2] and all(row["decided"] for row in cells[0])
+    assert all(re.fullmatch(r"\+\d\.\d", row["text"]) for row in cells[0])
+    assert all(row["text"].startswith("(") != row["decided"] for row in cells[1])
+    assert of(small_part(None, None), Text)[-1].text.endswith("python -m mnist_lab study small-data")
+
+
+class Outside(HTMLParser):
+    """What a page would load, and the tags that are not closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.loads, self.open, self.count = [], [], {}
+
+    def handle_starttag(self, tag, attributes):
+        self.count[tag] = self.count.get(tag, 0) + 1
+        self.loads += [value for name, value in attributes if name in ("src", "href", "xlink:href", "srcset")]
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_report_is_whole_and_needs_nothing_else(variants, library):
+    pytest.importorskip("vl_convert")
+    chosen = [variants["sources.b-bn"], variants["sources.b-gbn"]]
+    blocks = [
+        *real_part(chosen, LAST_EPOCH, chosen[0]), Heading(NASTY), Text(NASTY, lead=NASTY),
+        Folded(NASTY, (Picture(rows_chart([Interval(NASTY, 1.0)], NASTY, NASTY), "key", NASTY),)),
+        Table((Column(NASTY), Column("p", 4, tiny=True)), [(NASTY, 1e-9), (None, None)], "key", NASTY),
+    ]
+    small = compare_find.find_study("small-data", library)
+    text = compare_report.report_html("Is it real?", chosen, blocks, [small.study], "of=a~b")
+    seen = Outside()
+    seen.feed(text)
+    assert seen.open == [] and seen.loads == [] and seen.count["svg"] == 2 and "script" not in seen.count
+    assert "@import" not in text and "url(http" not in text
+    assert "1e-09" in text and "torch 2.15.0" in text and "0, 1, 2, 3, 4" in text and "/compare?of=a~b" in text
+    assert "Ghost batch norm" in text and 'class="differs"' in text and small.study.command in text
+    assert PRESETS["b-gbn"].title in text and "more than chance explains" in text
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
