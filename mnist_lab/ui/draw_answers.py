@@ -137,8 +137,9 @@ def _layers(image: np.ndarray, chosen: Said) -> None:
     from mnist_lab.microscope import feature_maps
 
     st.caption(
-        "Every convolution looks for a pattern in each of its maps. Bright orange: the pattern is there. Pooling keeps "
-        "the strongest (or the mean) of neighbouring places, so the maps get smaller and coarser on the way down."
+        "Every convolution looks for a pattern in each of its maps. Bright orange: the pattern is there; blue: a value "
+        "below zero. Pooling keeps the strongest (or the mean) of neighbouring places, so the maps get smaller and "
+        "coarser on the way down."
     )
     for name, maps in feature_maps(network_of(chosen.run), torch.from_numpy(image)):
         if not name.startswith(SHOWN_LAYERS):
