@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_lab.config import ALL, KNOBS, ORIGIN_FIELDS, TYPES, RunConfig, matters
+from mnist_lab.config import ALL, KNOBS, ORIGIN_FIELDS, TYPES, ConfigError, RunConfig, matters
 from mnist_lab.config_forms import same_setting, short_value
 from mnist_lab.presets import PRESETS, preset
 
 MOST_CONTESTANTS = 8  # lines that are told apart in one chart
 MOST_SEEDS = 10
-SHORT = dict(train_images=1_000, label_noise=0.3, batch_size=64, epochs=30, eval_every=5)
+SHORT = dict(train_images=1_000, label_noise=0.3, batch_size=64, epochs=20, eval_every=4)
 # What a knob without suggestions of its own is offered to be varied over.
 VALUES: dict[str, tuple[Any, ...]] = {
     "label_noise": (0.0, 0.1, 0.2, 0.3, 0.4, 0.6),
@@ -83,7 +83,14 @@ def can_vary(base: RunConfig) -> list[str]:
 
 
 def choices(base: RunConfig, knob: str) -> list[Any]:
-    """The values that a knob is offered at, rising where they are numbers, the one that `base` has among them."""
+    """The values that a knob is offered at, rising where they are numbers, the one that `base` has among them.
+
+    Values that contradict the other settings are left out.
+    """
+    return [value for value in _offered(base, knob) if _can_be(base, knob, value)]
+
+
+def _offered(base: RunConfig, knob: str) -> list[Any]:
     spec = KNOBS[knob]
     if TYPES[knob] is bool:
         return [False, True]
@@ -93,6 +100,14 @@ def choices(base: RunConfig, knob: str) -> list[Any]:
     if spec.suggestions and spec.low == 0:
         offered.add(TYPES[knob](0))
     return [*sorted(offered), *([ALL] if knob == "train_images" else [])]
+
+
+def _can_be(base: RunConfig, knob: str, value: Any) -> bool:
+    try:
+        _with(base, knob, value)
+    except ConfigError:
+        return False
+    return True
 
 
 def value_name(knob: str, value: Any) -> str:
@@ -126,28 +141,29 @@ def _distinct(contestants: Iterable[Contestant]) -> tuple[Contestant, ...]:
     return tuple(kept)
 
 
-_NOISY = PRESETS["noisy-1000"].config.replace(eval_every=5)
+# Network C is the cheapest by far, and in 20 epochs it learns 1,000 labels by heart, the wrong ones included.
+_NOISY = PRESETS["noisy-1000"].config.replace(network="c", **SHORT)
 READY: dict[str, ReadyRace] = {
     "regularizers": ReadyRace(
         "Six ways to train on 1,000 noisy images",
-        "30 % of the labels are wrong. Which regularizer keeps the network from learning them by heart?",
+        "30 % of the labels are wrong. Which regularizer keeps network C from learning them by heart?",
         (
             Contestant("Batch norm alone", _NOISY),
-            Contestant("L1 1e-3", _NOISY.replace(l1=1e-3)),
-            Contestant("Weight decay 5e-3", _NOISY.replace(weight_decay=5e-3)),
+            Contestant("L1 3e-3", _NOISY.replace(l1=3e-3)),
+            Contestant("Weight decay 1e-2", _NOISY.replace(weight_decay=1e-2)),
             Contestant("Dropout 0.1", _NOISY.replace(dropout=0.1)),
-            Contestant("Ghost batches 4", _NOISY.replace(norm="ghost", num_splits=4)),
             Contestant("Ghost batches 8", _NOISY.replace(norm="ghost", num_splits=8)),
+            Contestant("Ghost batches 16", _NOISY.replace(norm="ghost", num_splits=16)),
         ),
     ),
     "ghosts": ReadyRace(
         "Ghost batches, from 2 to 32",
-        "The more ghosts a batch is cut into, the noisier their means and variances. When is it too much?",
+        "The more ghosts a batch of 64 is cut into, the noisier their means and variances. When is it too much?",
         varied(_NOISY, "num_splits", (2, 4, 8, 16, 32), "Batch norm"),
     ),
     "l1": ReadyRace(
         "How much L1?",
         "From nothing to far too much: where does the pull towards zero stop helping and start to hurt?",
-        varied(_NOISY, "l1", (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)),
+        varied(_NOISY, "l1", (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)),
     ),
 }

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mnist_lab.config import KNOBS, RunConfig
 from mnist_lab.config_forms import to_text
-from mnist_lab.contestants import MOST_CONTESTANTS, MOST_SEEDS, READY, can_vary, choices
+from mnist_lab.contestants import MOST_CONTESTANTS, MOST_SEEDS, READY, SHORT, can_vary, choices
 from mnist_lab.presets import PRESETS
 from mnist_lab.runs.race import start_race
 from mnist_lab.runs.record import RunError
@@ -18,7 +18,10 @@ from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.race_plan import RacePlan
 from mnist_lab.ui.widgets import caption
 
-IMAGES = {"short": "1,000 images with 30 % wrong labels, 30 epochs (seconds a run)", "own": "Each preset's own"}
+IMAGES = {
+    "short": f"1,000 images with 30 % wrong labels, {SHORT['epochs']} epochs (seconds a run)",
+    "own": "Each preset's own",
+}
 SEEDS_HELP = "Every contestant runs once with each seed. With one seed you see a race; a verdict takes two or more."
 
 

@@ -29,7 +29,7 @@ def render_race() -> None:
     """Draw the page."""
     st.title("Race")
     id = url.values().get(url.RACE)
-    if id is None:
+    if not id:
         st.markdown(INTRO)
         render_setup()
         _earlier()
