@@ -71,7 +71,7 @@ def test_what_the_first_page_needs_comes_without_torch():
 import sys
 import mnist_lab.config, mnist_lab.config_forms, mnist_lab.presets, mnist_lab.events
 import mnist_lab.runs.queue, mnist_lab.runs.store, mnist_lab.data.files, mnist_lab.data.download
-import mnist_lab.ui.train_view, mnist_lab.ui.runs_view
+import mnist_lab.ui.train_view, mnist_lab.ui.runs_view, mnist_lab.ui.draw_view
 assert not {"torch", "torchvision"} & set(sys.modules), sorted(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnist_lab.answers import Curve
+if TYPE_CHECKING:
+    from mnist_lab.answers import Curve
 
 BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#8C8C8C"  # of the colour-blind-safe palette of the other charts
 HALF = 0.5
