@@ -5,6 +5,7 @@ Thirty browsers may watch one race of eighty runs: a run that has ended is read 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,15 +21,17 @@ from mnist_lab.ui.chart_data import tested
 from mnist_lab.ui.run_find import LIVE
 from mnist_lab.ui.run_model import Progress, look, progress_of
 
+KEPT_RACES = 20
 GONE = "gone"  # no such run any more: deleted, or it was in line when the lab was closed
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # compared by identity, so that what is made of it can be cached
 class RaceRun:
-    """One run of a race. `state` is as in `run_find.FoundRun`, or `GONE`; `done` is the share of its epochs.
+    """One run of a race at one moment. `state` is as in `run_find.FoundRun`, or `GONE`.
 
-    `curve` is (epoch, accuracy) of every epoch that was tested; `result` is the accuracy on the test set at the end,
-    None before. Accuracies are in per cent. `data` is `events.Started.data`, empty before the run began.
+    `done` is the share of its epochs, 0 to 1. `curve` is (epoch, accuracy) of every epoch that was tested; `result` is
+    the accuracy on the test set at the end, None before. Accuracies are in per cent. `data` is `events.Started.data`,
+    empty before the run began; `message` says why it failed.
     """
 
     id: str
@@ -80,7 +83,7 @@ class Outcome:
     problem: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # by identity, as above
 class RaceModel:
     """A race at one moment: its runs by contestant, in the order of its seeds."""
 
@@ -112,11 +115,22 @@ class RaceModel:
         return next((run.data for run in self.all_runs if run.data), {})
 
 
+_latest: dict[str, RaceModel] = {}
+_lock = threading.Lock()
+
+
 def look_at(race: Race, queue: RunQueue, store: RunStore) -> RaceModel:
-    """The race as it is now."""
-    return RaceModel(race, tuple(
+    """The race as it is now; the same object while nothing has happened, whichever session asks."""
+    runs = tuple(
         tuple(find(id, seed, queue, store) for id, seed in zip(ids, race.seeds, strict=True)) for ids in race.runs
-    ))
+    )
+    with _lock:
+        last = _latest.get(race.id)
+        if last is None or (last.race, last.runs) != (race, runs):
+            if len(_latest) >= KEPT_RACES:
+                del _latest[next(iter(_latest))]
+            last = _latest[race.id] = RaceModel(race, runs)
+        return last
 
 
 def find(id: str, seed: int, queue: RunQueue, store: RunStore) -> RaceRun:
@@ -127,7 +141,7 @@ def find(id: str, seed: int, queue: RunQueue, store: RunStore) -> RaceRun:
     state, progress = job.state, look(job.log)
     if state not in LIVE and not store.exists(id):
         # One that was stopped in line never was on disk.
-        return RaceRun(id=id, seed=seed, state=GONE if progress.started else state, data={})
+        return _absent(id, seed, GONE if progress.started else state)
     return _run(id, seed, state, progress)
 
 
@@ -136,7 +150,13 @@ def _stored(id: str, seed: int, store: RunStore) -> RaceRun:
         path = store.root / id / RUN
         return _ended(id, seed, store, path.stat().st_mtime_ns) if path.exists() else _read(id, seed, store)
     except (RunError, OSError):
-        return RaceRun(id=id, seed=seed, state=GONE, data={})
+        return _absent(id, seed, GONE)
+
+
+@lru_cache(maxsize=1024)
+def _absent(id: str, seed: int, state: str) -> RaceRun:
+    """A run of which nothing is on disk."""
+    return RaceRun(id=id, seed=seed, state=state, data={})
 
 
 @lru_cache(maxsize=1024)

@@ -83,7 +83,7 @@ def _follow(race: Race, queue: RunQueue, store: RunStore, was_live: bool) -> Non
 
 def _curves(model: RaceModel) -> None:
     from mnist_lab.ui.live_chart import live_chart  # with Altair, which takes half a second to import
-    from mnist_lab.ui.race_chart import race_chart
+    from mnist_lab.ui.race_chart import arrow_chart
 
     seeds = len(model.race.seeds)
     st.markdown("**Accuracy**", help=(
@@ -91,7 +91,7 @@ def _curves(model: RaceModel) -> None:
         + (" A thick line is a contestant's mean over its seeds, a pale line one seed." if seeds > 1 else "")
     ))
     empty = "Appears after the first test." if model.is_live else "There is nothing to draw: no run was tested."
-    live_chart(race_chart(model), "race_chart", empty)
+    live_chart(arrow_chart(model), "race_chart", empty)
 
 
 def _stop_button(model: RaceModel, queue: RunQueue) -> None:
