@@ -45,7 +45,7 @@ def render_draw() -> None:
     st.title("Draw a digit")
     st.markdown("Write one digit, and every network of the lab reads it at once.")
     library = cache.library()
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns([5, 6], gap="large")
     with left:
         source = show_input()
     done, seconds = _digitize(source, right)
