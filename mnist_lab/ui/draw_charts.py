@@ -58,7 +58,11 @@ def curve_spec(curve: Curve, digit: int) -> dict[str, Any]:
             },
         ],
         "encoding": {
-            "x": {"field": "change", "type": "quantitative", "axis": {"title": curve.title, "grid": False}},
+            "x": {
+                "field": "change", "type": "quantitative", "axis": {"title": curve.title, "grid": False},
+                # Said, because Vega draws once before it has the rows, and warns of an axis without an end.
+                "scale": {"domain": [curve.values[0], curve.values[-1]], "nice": False},
+            },
             "y": {
                 "field": "chance", "type": "quantitative", "axis": {"title": f"Probability of {digit} (%)"},
                 "scale": {"domain": [0, 100]},
