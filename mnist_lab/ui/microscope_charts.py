@@ -36,7 +36,8 @@ HEIGHT = 260  # pixels, axes and legend included
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """Everything about lines through points but the points. An axis without a domain spans what is drawn."""
+    """Everything about lines through points but the points. An axis without a domain spans what is drawn; one without
+    `x_values` chooses its own ticks."""
 
     x_title: str
     y_title: str
@@ -44,6 +45,7 @@ class Curves:
     x_format: str = "~g"
     log_x: bool = False
     x_domain: tuple[float, float] | None = None
+    x_values: tuple[float, ...] | None = None
     y_domain: tuple[float, float] | None = None
 
 
@@ -140,7 +142,8 @@ def _curves_spec(look: Curves, count: int, marked: bool) -> str:
     scale = alt.Scale(
         type="log" if look.log_x else "linear", nice=False, **({"domain": look.x_domain} if look.x_domain else {})
     )
-    x = alt.X("x:Q", scale=scale, axis=alt.Axis(title=look.x_title, format=look.x_format, tickCount=5, grid=False))
+    ticks = {"values": look.x_values} if look.x_values else {"tickCount": 5}
+    x = alt.X("x:Q", scale=scale, axis=alt.Axis(title=look.x_title, format=look.x_format, grid=False, **ticks))
     y_scale = alt.Scale(domain=look.y_domain) if look.y_domain else alt.Scale(zero=False)
     y = alt.Y("y:Q", scale=y_scale, axis=alt.Axis(title=look.y_title, tickCount=5))
     base = alt.Chart(alt.NamedData("points")).encode(x=x, y=y, color=_color(series))

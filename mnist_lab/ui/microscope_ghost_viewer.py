@@ -12,7 +12,7 @@ from mnist_lab.ui import microscope_charts as charts
 from mnist_lab.ui import microscope_data as data
 from mnist_lab.ui import microscope_state as url
 from mnist_lab.ui import microscope_text as text
-from mnist_lab.ui.microscope_charts import Points
+from mnist_lab.ui.microscope_charts import Curves, Points
 from mnist_lab.ui.microscope_data import BatchMates
 from mnist_lab.ui.microscope_show import checksum, network, show_chart
 from mnist_lab.ui.run_find import FoundRun
@@ -34,6 +34,16 @@ VARIANCES = replace(
 LOGITS = Points(
     x_title="Digit", y_title="Logit", series=charts.MODES, side_by_side=True, height=280,
     description="Points: one image's logit for each digit, among several sets of batch mates, in both modes.",
+)
+SCATTER = Curves(
+    x_title="Ghost batches (log scale)", y_title="Scatter (std. dev.)", x_format="d", log_x=True,
+    x_domain=(1, MOST_SPLITS), x_values=data.SPLITS,
+    description="Line chart: how far the ghost batches' means scatter, in standard deviations, by their number.",
+)
+SCATTER_HELP = (
+    "How far a ghost batch's mean typically lies from the mean of the whole batch, over all channels of the layer, "
+    "in standard deviations. Means of fewer images scatter more: of half as many, about 1.4 times as much. The dotted "
+    "line is where the slider is."
 )
 HELP = (
     "In training a norm takes its mean and variance from the batch at hand; ghost batch norm from each part of it by "
@@ -97,7 +107,12 @@ def _statistics(run: FoundRun, module: nn.Module, source: str, number: int, spli
         with place:
             chart = charts.points_chart(look, _rows(each, kept))
             show_chart(f"{look.y_title} of each channel", HELP, f"ghosts_{look.y_title.lower()}", chart)
-    st.caption(text.ghosts_text(found, splits, len(data.batches(run.config, source)[number].labels)))
+    with st.spinner("Cutting it into fewer and more …"):
+        curve = [(count, data.ghosts(module, run.config, source, number, count, name).scatter) for count in data.SPLITS]
+    chart = charts.curves_chart(SCATTER, curve, mark=splits)
+    images = len(data.batches(run.config, source)[number].labels)
+    says = text.ghosts_text(found, splits, images)
+    show_chart("How far the means scatter", SCATTER_HELP, "scatter", chart, says)
 
 
 def _mates(run: FoundRun, module: nn.Module, source: str, number: int, splits: int, batch: Batch) -> None:

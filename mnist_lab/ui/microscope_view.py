@@ -97,13 +97,23 @@ def _part(shown: str, run: FoundRun, beside: FoundRun | None, queue: RunQueue, l
     if shown == PRUNING:
         from mnist_lab.ui.microscope_pruning import render_pruning
 
+        _say_when(run)
         render_pruning(run, beside, library)
     elif shown == GHOSTS:
         from mnist_lab.ui.microscope_ghost_viewer import render_ghosts
 
+        _say_when(run)
         render_ghosts(run, library)
     else:
         _with_history(shown, run, beside, queue, library)
+
+
+def _say_when(run: FoundRun) -> None:
+    """Of a run that goes on: with which weights the rest is drawn, which is not done again by itself."""
+    if run.is_live and run.progress.history:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button("Take its latest weights", key="microscope_latest", help="Draws the page again.")
+            st.caption(f"What follows is drawn with the weights after epoch {len(run.progress.history)}.")
 
 
 def _with_history(shown: str, run: FoundRun, beside: FoundRun | None, queue: RunQueue, library: Library) -> None:
@@ -125,4 +135,5 @@ def _with_history(shown: str, run: FoundRun, beside: FoundRun | None, queue: Run
 
     st.fragment(follow, run_every=POLL_SECONDS if run.is_live else None)()
     if run.progress.history:
+        _say_when(run)
         part.render_network(run, beside, library)

@@ -108,8 +108,11 @@ def _histogram(title: str, record: dict, layer: str, reach: float, key: str) -> 
 
 
 def _share(heading: str, look: tuple[str, str, bool], field: str, run: FoundRun, beside: FoundRun | None) -> None:
-    values = (by_epoch(found, lambda record: 100 * record[field]) for found in (run, beside))
-    show_chart(heading, HELP["small"], field, charts.epochs_chart(look, planned(run, beside), *values))
+    values = [by_epoch(found, lambda record: 100 * record[field]) for found in (run, beside)]
+    # An axis from nothing to nothing could not be read.
+    some = any(any(each.values()) for each in values if each)
+    chart = charts.epochs_chart(look, planned(run, beside), *values) if some else None
+    show_chart(heading, HELP["small"], field, chart, empty="There is none in any epoch.")
 
 
 def _layer(run: FoundRun) -> str:

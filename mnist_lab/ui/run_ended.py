@@ -10,7 +10,7 @@ from mnist_lab.config import RunConfig
 from mnist_lab.runs.onnx_export import missing_packages, to_onnx
 from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.record import LOGITS, WEIGHTS, RunError, RunRecord
-from mnist_lab.ui import charts, mistakes_state, run_text, state
+from mnist_lab.ui import charts, microscope_state, mistakes_state, run_text, state
 from mnist_lab.ui.live_chart import live_chart
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.run_find import FoundRun
@@ -116,6 +116,8 @@ def _next(run: FoundRun) -> None:
         )
         if run.record and (run.record.folder / LOGITS).exists() and st.button("See its mistakes", key="run_mistakes"):
             mistakes_state.visit(run.id)
+        if run.progress.history and st.button("Look inside", key="run_microscope"):
+            microscope_state.visit(run.id)
 
 
 def _start(config: RunConfig) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.record import BadRun, RunError
 from mnist_lab.runs.store import MAX_NAME, RunStore
-from mnist_lab.ui import cache, mistakes_state, run_text, state
+from mnist_lab.ui import cache, microscope_state, mistakes_state, run_text, state
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.run_find import LIVE
 from mnist_lab.ui.run_list import RunRow, is_anything_live, list_runs
@@ -121,6 +121,8 @@ def _picked(rows: list[RunRow], queue: RunQueue, store: RunStore) -> None:
             _open(row.id)
         if row.test_accuracy is not None and st.button("See its mistakes", key=f"runs_mistakes_{row.id}"):
             mistakes_state.visit(row.id)
+        if row.test_accuracy is not None and st.button("Look inside", key=f"runs_microscope_{row.id}"):
+            microscope_state.visit(row.id)
         _change("Rename", row, reason, lambda: _rename(row, store))
         _change("Delete", row, reason, lambda: _delete(row, store))
     st.caption(reason or "Rename and delete change the run for everybody who uses this lab.")

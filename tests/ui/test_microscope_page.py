@@ -9,8 +9,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import OWNER, Lab, query, words
-from microscope_records import CONFIG, L1, begin, finished, network
+from lab import OWNER, RUNS_PAGE, Lab, button, query, words
+from microscope_records import CONFIG, L1, begin, epoch_of, finished, network
 from streamlit.testing.v1 import AppTest
 
 from mnist_lab.runs.networks import latest_network_of
@@ -58,6 +58,11 @@ def slider(at, label: str):
     return found
 
 
+def slider_end(at) -> int | None:
+    """The last epoch that the slider has; None without one."""
+    return next((slider.max for slider in at.slider if slider.label == "Epoch"), None)
+
+
 def charts(at) -> int:
     return len(at.get("vega_lite_chart"))
 
@@ -74,7 +79,7 @@ def test_the_l1_run_and_its_plain_twin_come_first(pair):
     assert charts(at) == 5
     said = words(at)
     assert "28.6 % of the convolution weights are below 0.001 in size and 25.0 % exactly 0;" in said
-    assert "0 % exactly 0." in said and "After epoch 3," in said
+    assert "0 % exactly 0." in said and "There is none in any epoch." not in said and "After epoch 3," in said
 
 
 def test_epoch_layer_and_threshold_are_in_the_url(pair):
@@ -105,6 +110,7 @@ def test_the_penalty_of_the_l1_run(pair):
 
 
 def test_a_run_without_a_penalty_says_so(pair):
+    assert "There is none in any epoch." in words(page(run="b-bn", beside="none"))  # no exact zero
     at = page(show="penalty", run="b-bn", beside="none")
     assert "This run has no L1 penalty and no weight decay" in words(at) and charts(at) == 0
 
@@ -127,7 +133,7 @@ def test_size_and_scale(pair):
 def test_ghosts(pair):
     at = page(show="ghosts", run="b-bn")
     said = words(at)
-    assert charts(at) == 3 and "One split is plain batch norm: all 32 images" in said
+    assert charts(at) == 4 and "One split is plain batch norm: all 32 images" in said
     assert "In evaluation mode it moves by 0.00" in said
     slider(at, "Ghost batches").set_value(8).run()
     box(at, "Norm layer").set_value("norm4").run()
@@ -174,7 +180,19 @@ def test_a_live_run_is_looked_at_with_its_latest_weights(lab, show):
     said = words(at)
     assert "Running" in said and "has no weights" not in said
     assert ("After epoch 2," in said) == (show == "weights")
+    assert "drawn with the weights after epoch 2." in said
+    writer.epoch(epoch_of(L1, network(L1), 3))
+    button(at, "Take its latest weights").click().run()
+    assert "drawn with the weights after epoch 3." in words(at) and slider_end(at) == (3 if show == "weights" else None)
     writer.close()
+
+
+def test_the_other_pages_lead_here(lab):
+    finished(lab.store.root, "mine")
+    for at in (lab.page(run="mine"), lab.page(path=RUNS_PAGE)):
+        button(at, "Look inside").click().run()
+        assert not at.exception and at.title[0].value == "Microscope" and box(at, "Run").value == "mine"
+        assert query(at) == {"run": "mine"}
 
 
 def test_a_run_in_line_and_one_before_its_first_epoch(lab):

@@ -24,6 +24,7 @@ from mnist_lab.ui import microscope_data as data
 from mnist_lab.ui import microscope_text as text
 from mnist_lab.ui.microscope_data import BatchMates
 from mnist_lab.ui.microscope_find import Option, default_run, twin
+from mnist_lab.ui.microscope_ghost_viewer import SCATTER
 from mnist_lab.ui.microscope_pruning import LOOK
 from mnist_lab.ui.microscope_size import GAMMA
 from mnist_lab.ui.microscope_weights import CURVE, ZEROS
@@ -147,6 +148,7 @@ CHARTS = {
     "histogram": lambda: charts.histogram_chart(HISTOGRAM, 0.4, "conv1"),
     "curve": lambda: charts.curves_chart(CURVE, [(0.1, 5.0), (1.0, 9.0)], [(0.1, 1.0)], mark=0.3),
     "pruning": lambda: charts.curves_chart(LOOK, [(0.0, 95.0), (100.0, 10.0)]),
+    "scatter": lambda: charts.curves_chart(SCATTER, [(1, 0.0), (32, 0.1)], mark=4),
     "gammas": lambda: charts.points_chart(GAMMA, [("norm1", charts.OWN, 1.0, "a"), ("norm2", charts.BESIDE, 1.0, "b")]),
 }
 
