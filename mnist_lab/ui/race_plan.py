@@ -135,7 +135,7 @@ def _made(kind: str, values: Mapping[str, str], train: RunConfig) -> tuple[str, 
     knob = knob_of(values, base)
     contestants = varied(base, knob, knob_values(values, base, knob))
     said = "My settings" if base_of(values) == TRAIN_PAGE else PRESETS[base_of(values)].title
-    return f"{said}, but with other {KNOBS[knob].label.split(' (')[0]}", KNOBS[knob].help, contestants
+    return f"{said} · {KNOBS[knob].label.split(' (')[0]} varied", KNOBS[knob].help, contestants
 
 
 def _wrong_number(contestants: tuple[Contestant, ...]) -> list[str]:

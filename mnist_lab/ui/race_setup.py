@@ -112,7 +112,7 @@ def _why_no_start(plan: RacePlan) -> str | None:
 
 
 def _start(plan: RacePlan) -> None:
-    if url.RACE not in url.values():  # else it is the second click of a double click
+    if not url.values().get(url.RACE):  # else it is the second click of a double click
         start(plan.name, plan.contestants, range(plan.seeds))
 
 

@@ -82,11 +82,17 @@ def count(label: str, name: str, low: int, high: int, value: int, help: str) -> 
     st.slider(label, low, high, default, 1, key=key, help=help, on_change=_take, args=(name, key, str, ()))
 
 
+def _set(**changes: Any) -> None:
+    """`go` for a widget. Widgets that are gone report once more when a fragment of the race is drawn: not heeded."""
+    if not values().get(RACE):
+        go(**changes)
+
+
 def _take(name: str, key: str, to_text: Callable[[Any], str], forget: Sequence[str]) -> None:
-    go(**dict.fromkeys(forget), **{name: to_text(state.widget_value(f"race_{name}", key))})
+    _set(**dict.fromkeys(forget), **{name: to_text(state.widget_value(f"race_{name}", key))})
 
 
 def _take_several(name: str, key: str, typed: Callable[[str], str | None] | None) -> None:
     picked = state.widget_value(f"race_{name}", key)
     texts = [typed(text) for text in picked] if typed else picked
-    go(**{name: ",".join(dict.fromkeys(text for text in texts if text is not None))})
+    _set(**{name: ",".join(dict.fromkeys(text for text in texts if text is not None))})
