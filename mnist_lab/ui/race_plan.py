@@ -75,9 +75,14 @@ def knob_values(values: Mapping[str, str], base: RunConfig, knob: str) -> list[A
     """The values that the knob gets, beside the one it has: those of the URL that are allowed, else a few."""
     texts = values.get("values")
     if texts is None:
-        offered = [value for value in choices(base, knob) if value != getattr(base, knob)]
+        offered = other_values(base, knob)
         return offered[-FEW:] if len(offered) > FEW else offered
     return [value for text in texts.split(",") if (value := knob_value(knob, text)) is not None]
+
+
+def other_values(base: RunConfig, knob: str) -> list[Any]:
+    """What the knob is offered at, without the value that the setting itself has."""
+    return [value for value in choices(base, knob) if not (base.matters(knob) and value == getattr(base, knob))]
 
 
 def knob_value(knob: str, text: str) -> Any:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mnist_lab.config import KNOBS, RunConfig
 from mnist_lab.config_forms import to_text
-from mnist_lab.contestants import MOST_CONTESTANTS, MOST_SEEDS, READY, SHORT, can_vary, choices
+from mnist_lab.contestants import MOST_CONTESTANTS, MOST_SEEDS, READY, SHORT, can_vary
 from mnist_lab.presets import PRESETS
 from mnist_lab.runs.race import start_race
 from mnist_lab.runs.record import RunError
@@ -75,8 +75,7 @@ def _knob(values: dict[str, str], train: RunConfig) -> None:
         labels = {name: KNOBS[name].label for name in can_vary(base)}
         url.choose("but with another", "knob", labels, knob, forget=("values",))
     chosen = race_plan.knob_values(values, base, knob)
-    own = getattr(base, knob) if base.matters(knob) else None
-    offered = [value for value in dict.fromkeys([*choices(base, knob), *chosen]) if value != own]
+    offered = dict.fromkeys([*race_plan.other_values(base, knob), *chosen])
     may_type = KNOBS[knob].choices is None and KNOBS[knob].low is not None
     url.several(
         KNOBS[knob].label, "values", {to_text(value): caption(knob, value) for value in offered},

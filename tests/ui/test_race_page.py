@@ -244,6 +244,12 @@ def test_one_setting_is_varied(lab):
     assert query(at) == {"from": "knob", "knob": "norm", "seeds": "4"}, "values of another setting make no sense"
 
 
+def test_what_a_setting_has_itself_is_not_offered_unless_it_does_nothing():
+    base = CONFIG.replace(num_splits=4)
+    assert race_plan.knob_values({}, base, "num_splits") == [4, 8, 16, 32], "4 splits mean nothing to batch norm"
+    assert 4 not in race_plan.knob_values({}, base.replace(norm="ghost"), "num_splits")
+
+
 def test_presets_race(lab):
     at = page(**{"from": "presets", "presets": "b-bn,no-such,b-gbn", "images": "own"})
     assert "1. Source B: BN\n2. Source B: GBN" in words(at) and "9,000,000 images" in words(at)
