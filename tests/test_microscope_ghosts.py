@@ -58,24 +58,24 @@ def test_one_split_is_batch_norm():
     assert found.scatter == 0
 
 
-@pytest.mark.parametrize("splits", [3, 4, 32])
-def test_each_ghost_has_the_statistics_of_its_own_chunk(splits):
+@pytest.mark.parametrize(("splits", "name"), [(3, "norm2"), (4, "norm4"), (32, "norm7")])
+def test_each_ghost_has_the_statistics_of_its_own_chunk(splits, name):
     module = module_of()
     network = ghost_network(module, CONFIG, splits)
     assert not network.training
-    found = ghost_statistics(network, BATCHES[0].images, "norm2")
-    assert found.means.shape == found.variances.shape == (splits, 16)
+    found = ghost_statistics(network, BATCHES[0].images, name)
+    assert found.means.shape == found.variances.shape == (splits, len(getattr(module, name).weight))
     chunk = BATCHES[0].images.tensor_split(splits)[1]
     # A chunk by itself, through batch norms: what a ghost batch is.
     plain = build_network(CONFIG.replace(norm="batch", dropout=0.0))
     plain.load_state_dict(module.state_dict())
-    norm = plain.norm2
+    norm = getattr(plain, name)
     norm.momentum = 1.0
     plain.train()(chunk)
     assert torch.allclose(found.means[1], norm.running_mean, atol=1e-4)
     assert torch.allclose(found.variances[1], norm.running_var, rtol=1e-3, atol=1e-5)
-    assert torch.equal(found.running_mean, module.norm2.running_mean)
-    assert torch.equal(found.running_var, module.norm2.running_var)
+    assert torch.equal(found.running_mean, getattr(module, name).running_mean)
+    assert torch.equal(found.running_var, getattr(module, name).running_var)
 
 
 def test_more_splits_scatter_more():
