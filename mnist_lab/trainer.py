@@ -22,7 +22,14 @@ from mnist_lab.data.regime import Regime
 from mnist_lab.evaluation import predict_logits
 from mnist_lab.nn.dropout import reseed_dropout
 from mnist_lab.nn.networks import build_network
-from mnist_lab.nn.penalties import add_l1_subgradient_, decay_groups, l1_norm, penalized, proximal_step_
+from mnist_lab.nn.penalties import (
+    add_l1_subgradient_,
+    decay_groups,
+    l1_norm,
+    penalized,
+    proximal_step_,
+    proximal_threshold,
+)
 
 PREPARED = 1024  # about how many images are turned into floats at once
 
@@ -128,7 +135,7 @@ class Trainer:
             group["lr"] = learning_rate
         self.optimizer.step()
         if config.l1 and config.l1_kind == "proximal":
-            proximal_step_(self.l1_parameters, learning_rate * config.l1)
+            proximal_step_(self.l1_parameters, proximal_threshold(config, learning_rate))
         if self.averaged is not None:
             self._average()
 

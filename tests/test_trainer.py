@@ -195,7 +195,8 @@ def by_hand(config: RunConfig, batches: list[Batch], rates: list[float]) -> nn.M
                     m.mul_(config.momentum).add_(coupled)
                     p.sub_(rate * (coupled + config.momentum * m if config.nesterov else m))
                 if config.l1_kind == "proximal" and acts(config.l1_scope, p):
-                    p.copy_(p.sign() * (p.abs() - rate * config.l1).clamp_min(0))
+                    lasting = rate / (1 - config.momentum) if config.optimizer == "sgd" else rate
+                    p.copy_(p.sign() * (p.abs() - lasting * config.l1).clamp_min(0))
     return model
 
 

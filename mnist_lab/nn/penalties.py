@@ -42,13 +42,23 @@ def add_l1_subgradient_(parameters: Sequence[nn.Parameter], l1: float) -> None:
 
 @torch.no_grad()
 def proximal_step_(parameters: Sequence[nn.Parameter], threshold: float) -> None:
-    """Soft-thresholding, `w = sign(w) * max(|w| - threshold, 0)`: after a step, with learning rate * L1 lambda.
+    """Soft-thresholding, `w = sign(w) * max(|w| - threshold, 0)`: after a step, with `proximal_threshold`.
 
     What is within the threshold becomes exactly zero. With this after plain gradient steps training is ISTA
     (Daubechies, Defrise, De Mol 2004, arXiv math/0307152).
     """
     for p in parameters:
         p.copy_(F.softshrink(p, threshold))
+
+
+def proximal_threshold(config: RunConfig, learning_rate: float) -> float:
+    """How much a proximal step takes off every weight: learning rate * lambda, over 1 - momentum with SGD.
+
+    Momentum adds up a lasting gradient to 1 / (1 - momentum) times itself. With this factor the pull towards zero keeps
+    pace, so that both kinds of L1 come to rest at the same weights, where the data's gradient is lambda.
+    """
+    momentum = config.momentum if config.optimizer == "sgd" else 0.0
+    return learning_rate * config.l1 / (1 - momentum)
 
 
 def decay_groups(module: nn.Module, config: RunConfig) -> list[dict[str, Any]]:

@@ -9,7 +9,14 @@ from torch import nn
 
 from mnist_lab.config import RunConfig
 from mnist_lab.nn.networks import build_network
-from mnist_lab.nn.penalties import add_l1_subgradient_, decay_groups, l1_norm, penalized, proximal_step_
+from mnist_lab.nn.penalties import (
+    add_l1_subgradient_,
+    decay_groups,
+    l1_norm,
+    penalized,
+    proximal_step_,
+    proximal_threshold,
+)
 
 WEIGHTS = st.lists(st.floats(-10, 10, width=32), min_size=1, max_size=20)
 FROZEN = RunConfig(network="b", norm="ghost", freeze_gamma=True)
@@ -31,19 +38,20 @@ def test_the_proximal_step_is_soft_thresholding(values, threshold):
 
 
 @settings(deadline=None, max_examples=50)
-@given(WEIGHTS, st.floats(2**-6, 4, width=32))
+@given(WEIGHTS, st.floats(2**-6, 1, width=32))
 def test_proximal_steps_on_a_quadratic_reach_the_closed_form(target, l1):
-    """argmin 1/2 |w - t|^2 + l1 |w| is t soft-thresholded: in one step of size 1, or in many of size 1/2."""
+    """argmin 1/2 |w - t|^2 + l1 |w| is t soft-thresholded: in one step of size 1, or in many smaller ones."""
     t = torch.tensor(target)
     expected = np.sign(target) * np.maximum(np.abs(target) - l1, 0)
-    for learning_rate, steps in ((1.0, 1), (0.5, 40)):
+    for learning_rate, momentum, steps in ((1.0, 0.0, 1), (0.5, 0.0, 40), (0.1, 0.9, 400)):
+        config = RunConfig(l1=l1, l1_kind="proximal", momentum=momentum)
         w = nn.Parameter(torch.ones_like(t))
-        optimizer = torch.optim.SGD([w], lr=learning_rate)
+        optimizer = torch.optim.SGD([w], lr=learning_rate, momentum=momentum)
         for _ in range(steps):
             optimizer.zero_grad()
             (0.5 * (w - t).square().sum()).backward()
             optimizer.step()
-            proximal_step_([w], learning_rate * l1)
+            proximal_step_([w], proximal_threshold(config, learning_rate))
         np.testing.assert_allclose(w.detach().numpy(), expected, atol=1e-5)
 
 
