@@ -14,8 +14,8 @@ PACKAGE = ROOT / "mnist_lab"
 # A module imports only what is above it, and its own folder. The design's list, with what has come since.
 ORDER = [
     "knobs", "config", "config_forms", "presets", "contestants", "events", "seeds", "device", "data", "nn", "digitize",
-    "evaluation", "collection", "robustness", "counts", "statistics", "planning",
-    "verdict_text", "microscope", "microscope_history", "microscope_weights", "joined", "answers", "measures", "trainer",
+    "evaluation", "collection", "robustness", "counts", "statistics", "planning", "verdict_text",
+    "microscope", "microscope_history", "microscope_weights", "joined", "answers", "measures", "trainer",
     "microscope_pull", "microscope_ghosts", "training", "studies",
     "runs", "published", "claims", "verdicts", "small_data", "report", "peers", "bench", "sweep_command",
     "study_command", "answer_time", "predict", "cli", "__main__", "ui",

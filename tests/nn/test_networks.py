@@ -54,7 +54,9 @@ def test_every_row_is_as_tabled(network, table):
     assert all(r.trainable == r.parameters for r in rows)
 
 
-@pytest.mark.parametrize(("network", "with_norm", "norm_parameters"), [("a", 6_765, 132), ("b", 9_920, 168), ("c", 9_976, 448)])
+@pytest.mark.parametrize(
+    ("network", "with_norm", "norm_parameters"), [("a", 6_765, 132), ("b", 9_920, 168), ("c", 9_976, 448)]
+)
 @pytest.mark.parametrize("norm", KNOBS["norm"].choices)
 def test_parameter_counts(network, with_norm, norm_parameters, norm):
     expected = with_norm - norm_parameters if norm == "none" else with_norm
