@@ -11,7 +11,7 @@ import streamlit as st
 from mnist_lab.ui import page_state, state
 
 PAGE, VIEW = "Compare", "mnist_lab/ui/views/compare.py"
-CHOSEN, BETWEEN = "of", "*"  # a browser leaves it as it is in a URL, and it is in no key
+CHOSEN, BETWEEN = "of", "~"  # Streamlit leaves it as it is in a URL, and it is in no key
 MAX_CHOSEN = 16  # the variants of both sources; more lines cannot be told apart
 # Names of the other values.
 SHOW, MEASURE, PUBLISHED, REFERENCE, JUDGED, NOISE = "show", "measure", "published", "reference", "judge", "aa"

@@ -34,7 +34,7 @@ def link(server) -> str:
         trained(server.runs, "layer", 9, config={"norm": "layer"})
     library = Library(RunStore(server.runs), server.runs.parent / "none")
     own = {one.config.norm: one.key for one in compare_find.variants(library)[0] if one.key.startswith("own.")}
-    return f"{server.url}/compare?of={own['ghost']}*{own['batch']}"
+    return f"{server.url}/compare?of={own['ghost']}~{own['batch']}"
 
 
 def marks(page, key: str):
@@ -76,8 +76,8 @@ def test_what_is_compared_is_chosen_by_keyboard(link, browsers):
     open_page(page, link)
     page.get_by_role("combobox", name="Settings and runs").fill("layer norm")
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile(r"of=own\.\w+\*own\.\w+\*own"))
-    expect(page.locator(".st-key-compare_curves path[aria-roledescription=point]")).to_have_count(9)
+    page.wait_for_url(re.compile(r"of=own\.\w+~own\.\w+~own"))
+    expect(marks(page, "compare_curves").get_by_text("layer norm")).to_be_visible()
     ready(page)
 
 

@@ -99,12 +99,12 @@ def test_other_test_images_are_never_compared(seeds):
     own = [one for one in compare_find.variants(seeds.library)[0] if one.key.startswith("own.")]
     (other,) = [one for one in own if len(one.seeds) == 2]
     assert other.name.endswith("data folder")
-    text = words(page(show="real", of=f"{other.key}*{next(one.key for one in own if one is not other)}"))
+    text = words(page(show="real", of=f"{other.key}~{next(one.key for one in own if one is not other)}"))
     assert "tested on different images" in text and "McNemar" not in text
 
 
 def test_a_link_opens_the_same(studies):
-    at = page(of="sources.b-bn*sources.b-l1-bn*sources.b-gbn", show="real", reference="sources.b-gbn", judge="five")
+    at = page(of="sources.b-bn~sources.b-l1-bn~sources.b-gbn", show="real", reference="sources.b-gbn", judge="five")
     text = words(at)
     assert at.multiselect[0].value == ["sources.b-bn", "sources.b-l1-bn", "sources.b-gbn"]
     assert "Each minus “Source B: GBN”" in text and "All two differences" in text
@@ -117,16 +117,16 @@ def test_the_sources_question_comes_first_and_a_change_is_in_the_url(studies):
     at = page()
     assert at.multiselect[0].value == ["sources.b-bn", "sources.b-gbn"] and query(at) == {}
     box(at, "Measure").set_value("train_accuracy").run()
-    assert query(at) == {"of": "sources.b-bn*sources.b-gbn", "measure": "train_accuracy"}
+    assert query(at) == {"of": "sources.b-bn~sources.b-gbn", "measure": "train_accuracy"}
     at.toggle[0].set_value(True).run()
     assert query(at)["published"] == "1" and "b-gbn, published" in set(at.dataframe[1].value["Variant"])
     assert list(at.dataframe[0].value["Source: best epoch"])[1] == 99.40
     at.multiselect[0].set_value([]).run()
-    assert query(at)["of"] == "*" and "Choose at least one." in words(at)
+    assert query(at)["of"] == "~" and "Choose at least one." in words(at)
 
 
 def test_nonsense_in_a_link_is_the_default(studies):
-    at = page(of="sources.b-gbn*nobody*<b>", show="?", measure="?", judge="?", reference="?", aa="?")
+    at = page(of="sources.b-gbn~nobody~<b>", show="?", measure="?", judge="?", reference="?", aa="?")
     assert "2 of those in the link are not there" in words(at) and at.multiselect[0].value == ["sources.b-gbn"]
     assert "Choose another variant" in words(at)
 

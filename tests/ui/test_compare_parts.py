@@ -215,12 +215,12 @@ def test_the_report_is_whole_and_needs_nothing_else(variants, library):
         Table((Column(NASTY), Column("p", 4, tiny=True)), [(NASTY, 1e-9), (None, None)], "key", NASTY),
     ]
     small = compare_find.find_study("small-data", library)
-    text = compare_report.report_html("Is it real?", chosen, blocks, [small.study], "of=a*b")
+    text = compare_report.report_html("Is it real?", chosen, blocks, [small.study], "of=a~b")
     seen = Outside()
     seen.feed(text)
     assert seen.open == [] and seen.loads == [] and seen.count["svg"] == 2 and "script" not in seen.count
     assert "@import" not in text and "url(http" not in text
-    assert "1e-09" in text and "torch 2.15.0" in text and "0, 1, 2, 3, 4" in text and "/compare?of=a*b" in text
+    assert "1e-09" in text and "torch 2.15.0" in text and "0, 1, 2, 3, 4" in text and "/compare?of=a~b" in text
     assert "Ghost batch norm" in text and 'class="differs"' in text and small.study.command in text
     assert PRESETS["b-gbn"].title in text and "more than chance explains" in text
     ids = re.findall(r'\bid="([^"]+)"', text)
