@@ -142,7 +142,7 @@ def test_the_claims_have_verdicts(studies):
 def test_the_heat_maps(studies):
     at = page(show="small")
     assert "Of 4 comparisons, 2 show a gain and 0 a loss" in words(at)
-    assert len(at.get("arrow_vega_lite_chart")) == 2
+    assert len(at.get("vega_lite_chart")) == 2
 
 
 def test_a_study_that_cannot_be_read_is_reported(studies):
