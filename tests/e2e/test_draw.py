@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from lab_server import PATIENCE, LabServer, go_to, open_page, ready
@@ -38,8 +39,8 @@ def server(tmp_path_factory, chromium):
     server.stop()
 
 
-def write(page: Page, glyph: Glyph, hand: Hand) -> None:
-    """Move the mouse as a pen over the canvas."""
+def write(page: Page, glyph: Glyph, hand: Hand, after: Callable[[], None] = lambda: None) -> None:
+    """Move the mouse as a pen over the canvas; `after` is called after each stroke."""
     canvas = page.locator(CANVAS)
     canvas.wait_for()
     canvas.scroll_into_view_if_needed()
@@ -51,6 +52,7 @@ def write(page: Page, glyph: Glyph, hand: Hand) -> None:
         for point in points[1:]:
             page.mouse.move(*point, steps=4)
         page.mouse.up()
+        after()
 
 
 def read(page: Page) -> str:
@@ -79,16 +81,22 @@ def test_undo_another_page_and_back(server, browsers):
     page = browsers.new()
     open_page(page, f"{server.url}/draw")
     seven = next(glyph for glyph in GLYPHS if glyph.name == "7 European")
-    write(page, seven, Hand())
+    undo = page.locator(".st-key-draw_undo button")
+    # Strokes that follow each other faster than the server answers would arrive, and go, as one.
+    write(page, seven, Hand(), after=lambda: expect(undo).to_be_enabled())
+    read(page)
+    page.wait_for_timeout(2000)
     read(page)
     expect(page.get_by_text(re.compile("An average"))).to_be_visible()
     go_to(page, "Runs")
     go_to(page, "Draw")
     read(page)
-    for _ in range(2):  # the bar, then the rest
-        page.locator(".st-key-draw_undo button").click()
-        ready(page)
+    undo.click()  # the bar
+    ready(page)
+    read(page)
+    undo.click()  # the rest
     expect(page.get_by_text("Nothing here yet")).to_be_visible()
+    expect(undo).to_be_disabled()
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(server, browsers):
