@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.envi
 # A port where nobody listens refuses at once: without the full data, tests get the bundled sample in no time.
 os.environ["MNIST_LAB_MIRROR"] = "http://127.0.0.1:9/"
 os.environ.pop("MNIST_LAB_WORKERS", None)
-# A shell that starts us in the background has Ctrl-C ignored, and the processes that tests interrupt would inherit that.
+# A shell that starts us in the background has Ctrl-C ignored, and processes that tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes is no property of the code: on a busy machine any test would fail now and then.

@@ -41,10 +41,14 @@ def test_a_copied_link_opens_the_same_settings(server, browsers):
     friend = browsers.new()
     open_page(friend, page.url)
     expect(friend.get_by_text("here regularization moves the test accuracy")).to_be_visible()
-    assert friend.evaluate(CONTROLS) == page.evaluate(CONTROLS)
+    wanted = page.evaluate(CONTROLS)
+    # Text comes before the controls, whose code the browser has yet to load.
+    same = f"wanted => JSON.stringify({CONTROLS}) === JSON.stringify(wanted)"
+    friend.wait_for_function(same, arg=wanted)
     default = browsers.new()
     open_train(default, server.url)
-    assert default.evaluate(CONTROLS) != page.evaluate(CONTROLS)
+    default.wait_for_function(f"count => {CONTROLS}.length >= count", arg=len(wanted) // 2)
+    assert default.evaluate(CONTROLS) != wanted
 
 
 def test_a_run_in_the_list_is_opened_renamed_and_deleted(server, browsers):
