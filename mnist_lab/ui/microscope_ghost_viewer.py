@@ -10,11 +10,11 @@ import streamlit as st
 from mnist_lab.runs.library import Library
 from mnist_lab.ui import microscope_charts as charts
 from mnist_lab.ui import microscope_data as data
-from mnist_lab.ui import microscope_state as url
 from mnist_lab.ui import microscope_text as text
 from mnist_lab.ui.microscope_charts import Curves, Points
 from mnist_lab.ui.microscope_data import BatchMates
 from mnist_lab.ui.microscope_show import checksum, network, show_chart
+from mnist_lab.ui.microscope_state import BATCH, DIGIT, NORM, SPLITS, url
 from mnist_lab.ui.run_find import FoundRun
 
 if TYPE_CHECKING:
@@ -80,20 +80,19 @@ def render_ghosts(run: FoundRun, library: Library) -> None:
 def _controls(run: FoundRun, names: list[str], batches: list[Batch]) -> tuple[int, int, str]:
     """The number of the batch, from 0, of the splits, and the norm layer."""
     own = run.config.num_splits if run.config.norm == "ghost" else 1
-    splits = url.number(url.SPLITS, 1, MOST_SPLITS, own)
-    number = url.number(url.BATCH, 1, len(batches), 1)
-    asked = url.values().get(url.NORM)
-    name = asked if asked in names else names[0]
+    splits = url.number(SPLITS, 1, MOST_SPLITS, own)
+    number = url.number(BATCH, 1, len(batches), 1)
+    name = url.one_of(NORM, names, names[0])
     left, middle, right = st.columns(3)
     with left:
         url.slide(
-            "Ghost batches", url.SPLITS, 1, MOST_SPLITS, splits,
+            "Ghost batches", SPLITS, 1, MOST_SPLITS, splits,
             help=f"Into how many parts the batch is cut; 1 is plain batch norm. This run was trained with {own}.",
         )
     with middle:
-        url.slide("Batch", url.BATCH, 1, len(batches), number, help="The first batches that the run was trained on.")
+        url.slide("Batch", BATCH, 1, len(batches), number, help="The first batches that the run was trained on.")
     with right:
-        url.choose("Norm layer", url.NORM, names, name)
+        url.choose("Norm layer", NORM, names, name)
     return number - 1, splits, name
 
 
@@ -119,11 +118,11 @@ def _mates(run: FoundRun, module: nn.Module, source: str, number: int, splits: i
     from mnist_lab.ui.pictures import digit_uri
 
     st.markdown("**One digit among its batch mates**", help=MATES_HELP)
-    place = url.number(url.DIGIT, 1, len(batch.labels), 1) - 1
+    place = url.number(DIGIT, 1, len(batch.labels), 1) - 1
     label = int(batch.true_labels[place])
     left, right = st.columns([1, 3])
     with left:
-        url.slide("Image of the batch", url.DIGIT, 1, len(batch.labels), place + 1)
+        url.slide("Image of the batch", DIGIT, 1, len(batch.labels), place + 1)
         st.image(digit_uri(_picture(batch.images[place]), 5), width=140, alt=f"Image {place + 1}, a {label}")
         st.caption(f"Image {place + 1} of the batch, a {label}.")
     with right:

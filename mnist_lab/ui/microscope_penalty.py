@@ -8,9 +8,9 @@ from mnist_lab.microscope_history import penalty_share
 from mnist_lab.runs.library import Library
 from mnist_lab.ui import microscope_charts as charts
 from mnist_lab.ui import microscope_data as data
-from mnist_lab.ui import microscope_state as url
 from mnist_lab.ui import microscope_text as text
 from mnist_lab.ui.microscope_show import by_epoch, checksum, last, network, planned, show_chart
+from mnist_lab.ui.microscope_state import BATCH, url
 from mnist_lab.ui.run_find import FoundRun
 
 LOOK = ("Share of the loss (%)", "Line chart: L1's share of the whole loss, in per cent, by epoch.", False)
@@ -46,10 +46,10 @@ def render_network(run: FoundRun, beside: FoundRun | None, library: Library) -> 
     with st.spinner("Working out the gradients …"):
         module = network(run, library)
         count = len(data.batches(run.config, source))
-        number = url.number(url.BATCH, 1, count, 1)
+        number = url.number(BATCH, 1, count, 1)
         found = data.pulls(module, run.config, source, number - 1)
     st.markdown("**What pulls at the weights**", help=PULL_HELP)
-    url.slide("Batch", url.BATCH, 1, count, number, help="The first batches that the run was trained on, in order.")
+    url.slide("Batch", BATCH, 1, count, number, help="The first batches that the run was trained on, in order.")
     with st.container(horizontal=True, gap="large"):
         st.metric("Data", f"{found.whole.data:.3g}", width="content")
         st.metric("L1", f"{found.whole.l1:.3g}" if run.config.l1 else "none", width="content")

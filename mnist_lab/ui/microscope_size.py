@@ -7,10 +7,10 @@ import streamlit as st
 from mnist_lab.microscope_history import effective_learning_rate, layers, squared_norm
 from mnist_lab.runs.library import Library
 from mnist_lab.ui import microscope_charts as charts
-from mnist_lab.ui import microscope_state as url
 from mnist_lab.ui import microscope_text as text
 from mnist_lab.ui.microscope_charts import Points
 from mnist_lab.ui.microscope_show import by_epoch, network, planned, show_chart
+from mnist_lab.ui.microscope_state import LAYER, url
 from mnist_lab.ui.run_find import FoundRun
 
 ALL_LAYERS = "all convolutions"
@@ -39,7 +39,7 @@ GAMMA_HELP = (
 def render_controls(run: FoundRun) -> None:
     """The layer."""
     names = [ALL_LAYERS, *layers(run.progress.history)]
-    url.choose("Layer", url.LAYER, names, _layer(run) or ALL_LAYERS)
+    url.choose("Layer", LAYER, names, _layer(run) or ALL_LAYERS)
 
 
 def render_history(run: FoundRun, beside: FoundRun | None) -> None:
@@ -88,5 +88,5 @@ def _rows(scales: list, series: str) -> list[tuple[str, str, float, str]]:
 
 def _layer(run: FoundRun) -> str | None:
     """The chosen layer; None for all of them."""
-    asked = url.values().get(url.LAYER)
+    asked = url.values().get(LAYER)
     return asked if asked in layers(run.progress.history) else None

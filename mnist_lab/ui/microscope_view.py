@@ -9,9 +9,9 @@ from mnist_lab.runs.library import Library
 from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.record import RunError
 from mnist_lab.ui import cache, microscope_find, run_text
-from mnist_lab.ui import microscope_state as url
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.microscope_find import Option
+from mnist_lab.ui.microscope_state import BESIDE, RUN, SHOW, url
 from mnist_lab.ui.run_find import FoundRun
 
 TRAIN_PAGE = "mnist_lab/ui/views/train.py"
@@ -45,9 +45,8 @@ def render_microscope() -> None:
         st.error(plain(str(error)))
         return
     _status(run, beside)
-    shown = url.values().get(url.SHOW, WEIGHTS)
-    shown = shown if shown in PARTS else WEIGHTS
-    url.switch("Part of the page", url.SHOW, PARTS, shown)
+    shown = url.one_of(SHOW, PARTS, WEIGHTS)
+    url.switch("Part of the page", SHOW, PARTS, shown)
     try:
         _part(shown, run, beside, queue, library)
     except (RunError, DataError) as error:
@@ -55,26 +54,26 @@ def render_microscope() -> None:
 
 
 def _pick(options: dict[str, Option]) -> str:
-    asked = url.values().get(url.RUN)
+    asked = url.values().get(RUN)
     id = asked if asked in options else microscope_find.default_run(options)
-    url.memory()[url.RUN] = id
+    url.memory()[RUN] = id
     with st.container():
         if asked and asked != id:
             st.warning(plain(
                 f"There is nothing to look at in the run {asked}: no epoch of it has ended, or it was deleted. Another "
                 "run is shown."
             ), icon="⚠️")
-    url.choose("Run", url.RUN, list(options), id, lambda id: options[id].text if id in options else id)
+    url.choose("Run", RUN, list(options), id, say=lambda id: options[id].text if id in options else id)
     return id
 
 
 def _pick_beside(id: str, options: dict[str, Option]) -> str | None:
-    asked, twin = url.values().get(url.BESIDE), microscope_find.twin(id, options)
+    asked, twin = url.values().get(BESIDE), microscope_find.twin(id, options)
     others = [other for other in options if other != id]
     beside = asked if asked in (*others, NONE) else twin or NONE
     url.choose(
-        "Beside it", url.BESIDE, [NONE, *others], beside,
-        lambda other: "No other run" if other == NONE else _name(other, twin, options),
+        "Beside it", BESIDE, [NONE, *others], beside,
+        say=lambda other: "No other run" if other == NONE else _name(other, twin, options),
         help="At first the same settings without L1 and weight decay, or with them, if there is such a run.",
     )
     return None if beside == NONE else beside

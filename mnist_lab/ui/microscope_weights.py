@@ -7,10 +7,10 @@ import streamlit as st
 from mnist_lab.microscope_history import layers
 from mnist_lab.runs.library import Library
 from mnist_lab.ui import microscope_charts as charts
-from mnist_lab.ui import microscope_state as url
 from mnist_lab.ui import microscope_text as text
 from mnist_lab.ui.microscope_charts import Curves
 from mnist_lab.ui.microscope_show import by_epoch, last, network, planned, show_chart
+from mnist_lab.ui.microscope_state import EPOCH, LAYER, THRESHOLD, url
 from mnist_lab.ui.run_find import FoundRun
 
 THRESHOLDS = ("1e-5", "3e-5", "1e-4", "3e-4", "1e-3", "3e-3", "1e-2", "3e-2", "1e-1")
@@ -43,16 +43,16 @@ def render_controls(run: FoundRun) -> None:
     names = layers(run.progress.history)
     left, right = st.columns(2)
     with left:
-        url.choose("Layer", url.LAYER, names, _layer(run))
+        url.choose("Layer", LAYER, names, _layer(run))
     with right:
         end = _end(run)
-        url.slide("Epoch", url.EPOCH, 1, end, url.number(url.EPOCH, 1, end, end))
+        url.slide("Epoch", EPOCH, 1, end, url.number(EPOCH, 1, end, end))
 
 
 def render_history(run: FoundRun, beside: FoundRun | None) -> None:
     """The histograms, and the shares of small weights and zeros by epoch."""
     left, right = st.columns(2)
-    shown = _at(run, url.number(url.EPOCH, 1, _end(run), _end(run)))
+    shown = _at(run, url.number(EPOCH, 1, _end(run), _end(run)))
     layer = _layer(run)
     other = None
     if beside is not None and beside.progress.history:
@@ -76,11 +76,10 @@ def render_network(run: FoundRun, beside: FoundRun | None, library: Library) -> 
     """The latest weights against a threshold that the user chooses."""
     from mnist_lab.microscope_weights import shares, small_shares
 
-    chosen = url.values().get(url.THRESHOLD, DEFAULT)
-    chosen = chosen if chosen in THRESHOLDS else DEFAULT
+    chosen = url.one_of(THRESHOLD, THRESHOLDS, DEFAULT)
     own = network(run, library)
     other = network(beside, library) if beside else None
-    url.slide_over("Threshold", url.THRESHOLD, THRESHOLDS, chosen)
+    url.slide_over("Threshold", THRESHOLD, THRESHOLDS, chosen)
     found = shares(own, float(chosen))
     curves = [
         None if module is None else [
@@ -116,7 +115,7 @@ def _share(heading: str, look: tuple[str, str, bool], field: str, run: FoundRun,
 
 
 def _layer(run: FoundRun) -> str:
-    names, asked = layers(run.progress.history), url.values().get(url.LAYER)
+    names, asked = layers(run.progress.history), url.values().get(LAYER)
     return asked if asked in names else names[0]
 
 

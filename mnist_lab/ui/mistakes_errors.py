@@ -7,11 +7,11 @@ import streamlit as st
 from mnist_lab.evaluation import DIGITS
 from mnist_lab.runs.library import Library
 from mnist_lab.ui import mistakes_select, mistakes_text, page_state
-from mnist_lab.ui import mistakes_state as url
 from mnist_lab.ui.mistakes_charts import CELL, confusion_chart
 from mnist_lab.ui.mistakes_data import Subject
 from mnist_lab.ui.mistakes_gallery import show_downloads, show_gallery
 from mnist_lab.ui.mistakes_select import SORTS, Choice
+from mnist_lab.ui.mistakes_state import url
 
 ANY = "any"
 DIGIT_OPTIONS = {ANY: ANY} | {str(digit): str(digit) for digit in range(DIGITS)}
@@ -57,11 +57,14 @@ def _controls(choice: Choice) -> None:
     st.markdown("**Choose images**", help="Or click a cell of the table.")
     one, other = st.columns(2)
     with one:
-        url.choose("Label", "true", DIGIT_OPTIONS, _option(choice.label), _digit_text)
+        url.choose("Label", "true", DIGIT_OPTIONS, _option(choice.label), to_text=_digit_text)
     with other:
-        url.choose("Read as", "predicted", DIGIT_OPTIONS, _option(choice.answer), _digit_text)
-    url.slide("Confidence of the network", "confidence", choice.low, choice.high)
-    url.choose("Order", "sort", SORTS, choice.sort, str)
+        url.choose("Read as", "predicted", DIGIT_OPTIONS, _option(choice.answer), to_text=_digit_text)
+    url.slide(
+        "Confidence of the network", "confidence", 0, 100, (choice.low, choice.high), format="%d %%",
+        to_text=mistakes_select.range_text,
+    )
+    url.choose("Order", "sort", SORTS, choice.sort)
     plain_choice = Choice(sort=choice.sort, page=choice.page) == choice
     st.button(
         "Show all errors", key="mistakes_all", on_click=url.go, disabled=plain_choice,

@@ -7,8 +7,8 @@ import streamlit as st
 
 from mnist_lab.runs.library import Library
 from mnist_lab.ui import mistakes_files, mistakes_select, mistakes_text
-from mnist_lab.ui import mistakes_state as url
 from mnist_lab.ui.mistakes_data import Subject
+from mnist_lab.ui.mistakes_state import url
 from mnist_lab.ui.pictures import digit_uri
 
 TILE = 96  # pixels; three beside each other on a phone

@@ -12,8 +12,8 @@ import streamlit as st
 
 from mnist_lab.evaluation import DIGITS
 from mnist_lab.ui import mistakes_game_text as words
-from mnist_lab.ui import mistakes_state as url
 from mnist_lab.ui.mistakes_data import Subject
+from mnist_lab.ui.mistakes_state import url
 from mnist_lab.ui.pictures import digit_uri
 
 ROUND = 12  # digits, half of them misread

@@ -13,11 +13,11 @@ from mnist_lab.runs.library import Library
 from mnist_lab.runs.networks import network_of
 from mnist_lab.runs.record import RunError
 from mnist_lab.ui import mistakes_data, mistakes_text
-from mnist_lab.ui import mistakes_state as url
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.mistakes_charts import probability_chart
 from mnist_lab.ui.mistakes_data import Subject
 from mnist_lab.ui.mistakes_near import nearest_images
+from mnist_lab.ui.mistakes_state import url
 from mnist_lab.ui.mistakes_text import share
 from mnist_lab.ui.pictures import digit_uri, saliency_uri
 

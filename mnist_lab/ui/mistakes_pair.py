@@ -10,12 +10,12 @@ from mnist_lab.evaluation import pair
 from mnist_lab.runs.library import Library
 from mnist_lab.runs.record import RunError, RunSummary
 from mnist_lab.ui import mistakes_data, mistakes_select, mistakes_text
-from mnist_lab.ui import mistakes_state as url
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.mistakes_charts import difference_chart
 from mnist_lab.ui.mistakes_data import Subject
 from mnist_lab.ui.mistakes_gallery import show_downloads, show_gallery
 from mnist_lab.ui.mistakes_select import Choice
+from mnist_lab.ui.mistakes_state import url
 
 FIRST, SECOND, BOTH = "first", "second", "both"
 
@@ -40,8 +40,7 @@ def render_pair(subject: Subject, library: Library) -> None:
     with right:
         _counts(subject, other)
     masks = {FIRST: found.only_first, SECOND: found.only_second, BOTH: found.both}
-    shown = url.values().get("which", FIRST)
-    shown = shown if shown in masks else FIRST
+    shown = url.one_of("which", masks, FIRST)
     names = {FIRST: "Only the first is wrong", SECOND: "Only the second is wrong", BOTH: "Both are wrong"}
     counted = {name: f"{names[name]} ({int(mask.sum()):,})" for name, mask in masks.items()}
     url.switch("Which images", "which", counted, shown)
@@ -63,9 +62,9 @@ def _pick(runs: list[RunSummary], first: RunSummary, library: Library) -> RunSum
             st.warning(plain(
                 f"The run {asked} is not there, or was not tested on the same images. Another one is shown."
             ), icon="⚠️")
-    url.choose_run(
+    url.choose(
         "Second network", "other", list(by_id), second.id,
-        lambda id: mistakes_text.run_name(by_id[id], library.is_pretrained(by_id[id])) if id in by_id else id,
+        say=lambda id: mistakes_text.run_name(by_id[id], library.is_pretrained(by_id[id])) if id in by_id else id,
     )
     return second
 

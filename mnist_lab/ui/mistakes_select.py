@@ -40,6 +40,11 @@ def read_choice(values: Mapping[str, str]) -> Choice:
     )
 
 
+def range_text(limits: tuple[int, int]) -> str | None:
+    """A range of confidence as the page's value; all of it is not said."""
+    return None if limits == (0, 100) else f"{limits[0]}-{limits[1]}"
+
+
 def select(answers: Answers, choice: Choice, among: np.ndarray | None = None) -> np.ndarray:
     """Rows of `answers` that are chosen, in order: of those where `among` (bool [N]) is true, by default the errors.
 

@@ -10,9 +10,9 @@ from mnist_lab.data.files import DataError
 from mnist_lab.runs.library import Library
 from mnist_lab.runs.record import RunError, RunSummary
 from mnist_lab.ui import cache, mistakes_data, mistakes_text
-from mnist_lab.ui import mistakes_state as url
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.mistakes_data import BUNDLED, TEST, Subject
+from mnist_lab.ui.mistakes_state import RUN, url
 
 TRAIN_PAGE = "mnist_lab/ui/views/train.py"
 ERRORS, TWO, GAME = "errors", "two", "game"
@@ -46,15 +46,15 @@ def render_mistakes() -> None:
 
 def _pick(runs: list[RunSummary], library: Library) -> RunSummary:
     by_id = {run.id: run for run in runs}
-    asked = url.values().get(url.RUN)
+    asked = url.values().get(RUN)
     run = by_id.get(asked or "") or mistakes_data.default_run(runs)
-    url.memory()[url.RUN] = run.id
+    url.memory()[RUN] = run.id
     with st.container():
         if asked and run.id != asked:
             st.warning(plain(f"{_why_not(asked, library)} Another network is shown."), icon="⚠️")
-    url.choose_run(
-        "Network", url.RUN, list(by_id), run.id,
-        lambda id: mistakes_text.run_name(by_id[id], library.is_pretrained(by_id[id])) if id in by_id else id,
+    url.choose(
+        "Network", RUN, list(by_id), run.id,
+        say=lambda id: mistakes_text.run_name(by_id[id], library.is_pretrained(by_id[id])) if id in by_id else id,
     )
     return run
 
@@ -100,8 +100,7 @@ def _headline(subject: Subject) -> None:
 
 
 def _part(subject: Subject, library: Library) -> None:
-    shown = url.values().get("show", ERRORS)
-    shown = shown if shown in PARTS else ERRORS
+    shown = url.one_of("show", PARTS, ERRORS)
     url.switch("Part of the page", "show", PARTS, shown)
     # Each part is imported when it is shown: charts bring Altair, the game needs none.
     if shown == ERRORS:
