@@ -149,6 +149,17 @@ class Trainer:
             else:
                 mean.copy_(latest)
 
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Before the network is tested: what the proximal step holds at 0 is 0 in the average of the weights, too.
+
+        A running average gets ever nearer to 0 and never there.
+        """
+        if self.averaged is None or not self.config.l1 or self.config.l1_kind != "proximal":
+            return
+        for mean, latest in zip(penalized(self.averaged, self.config.l1_scope), self.l1_parameters, strict=True):
+            mean.mul_(latest != 0)
+
     def _count(self, loss: Tensor, logits: Tensor, batch: Batch, tally: Tally) -> None:
         answers = logits.argmax(1)
         correct = (answers == batch.labels).sum()

@@ -171,6 +171,7 @@ class _Run:
         """Evaluate, add a line to the history and return what is needed to go on from here; None when stopped."""
         clock = time.perf_counter()
         logits = loss = accuracy = None
+        self.trainer.settle()
         if (self.epoch + 1) % self.config.eval_every == 0 or self.epoch + 1 == self.config.epochs:
             logits = self.trainer.predict(self.regime.eval_images, self.should_stop)
             if logits is None:

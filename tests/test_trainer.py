@@ -239,6 +239,31 @@ def test_the_average_is_the_one_of_a_loop_written_by_hand():
     assert make(ema_decay=0.0).averaged is None
 
 
+@pytest.mark.parametrize("scope", ["all", "weights"])
+def test_the_average_keeps_the_zeros_of_the_proximal_step(scope):
+    trainer = make(ema_decay=0.9, l1=0.05, l1_kind="proximal", l1_scope=scope)
+    for batch in trainer.batches(1):
+        trainer.step(batch, Tally(CPU))
+    before = copy.deepcopy(trainer.averaged).state_dict()
+    trainer.settle()
+    names = {name for name, p in trainer.model.named_parameters() if scope == "all" or p.ndim == 4}
+    hit = 0
+    for name, found in trainer.averaged.state_dict().items():
+        zero = (trainer.model.state_dict()[name] == 0) if name in names else torch.zeros_like(found, dtype=torch.bool)
+        hit += zero.sum().item()
+        assert torch.equal(found, before[name].masked_fill(zero, 0)), name
+    assert hit > 100, "else nothing was tested"
+
+
+@pytest.mark.parametrize("knobs", [dict(l1=0.05), dict(l1_kind="proximal"), {}])
+def test_without_the_proximal_step_the_average_is_left_alone(knobs):
+    trainer = make(ema_decay=0.9, **knobs)
+    with torch.no_grad():
+        trainer.model.conv1.weight.zero_()
+    trainer.settle()
+    assert trainer.averaged.conv1.weight.all()
+
+
 def test_a_long_average_is_of_the_decay_asked_for():
     trainer = make(ema_decay=0.5)
     batch = next(iter(trainer.batches(1)))

@@ -271,8 +271,10 @@ def test_the_data_loss_is_reported_without_the_penalty(tiny):
     assert plain["penalty"] == 0
 
 
-def test_the_reported_weights_are_those_that_are_kept(tiny):
-    trained, _ = run(BASE.replace(l1=0.02, l1_kind="proximal", epochs=4, schedule="constant"), tiny)
+@pytest.mark.parametrize("decay", [0.0, 0.9])
+def test_the_reported_weights_are_those_that_are_kept(tiny, decay):
+    config = BASE.replace(l1=0.02, l1_kind="proximal", epochs=4, schedule="constant", ema_decay=decay)
+    trained, _ = run(config, tiny)
     weights = torch.cat([value.flatten() for value in trained.weights.values() if value.ndim == 4])
     line = trained.history[-1]
     assert line["zero_weights"] == (weights == 0).double().mean() > 0.02
