@@ -17,7 +17,7 @@ ORDER = [
     "evaluation", "collection", "robustness", "counts", "statistics", "planning", "verdict_text",
     "microscope", "microscope_history", "microscope_weights", "joined", "answers", "measures", "trainer",
     "microscope_pull", "microscope_ghosts", "training", "studies",
-    "runs", "published", "claims", "verdicts", "small_data", "report", "peers", "bench", "sweep_command",
+    "runs", "classroom", "published", "claims", "verdicts", "small_data", "report", "peers", "bench", "sweep_command",
     "study_command", "answer_time", "predict", "cli", "__main__", "ui",
 ]
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

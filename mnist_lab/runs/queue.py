@@ -7,7 +7,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mnist_lab.config import RunConfig
@@ -40,14 +40,16 @@ class RunQueue:
     """The jobs of one process: those that wait, those that run, and the last ones that ended.
 
     One per process, shared by every session. At exit the runs are stopped and kept. `train` and `load_data` are
-    handed to the jobs.
+    handed to the jobs. `admit(job, others)` raises `RunError` for a run that may not be put in line beside the others
+    that run or wait; it is called with the lock held.
     """
 
     def __init__(
         self, store: RunStore, workers: int | None = None, *, train: Callable[..., TrainedRun] | None = None,
-        load_data: Callable[..., Mnist] | None = None,
+        load_data: Callable[..., Mnist] | None = None, admit: Callable[[Job, Sequence[Job]], None] | None = None,
     ):
         self.store, self.workers = store, default_workers() if workers is None else workers
+        self._admit = admit
         self._functions = {"train": train, "load_data": load_data}
         # Everything below is touched only with the lock held. A job that ends calls `_ended` in its own thread.
         self._lock = threading.Lock()
@@ -73,7 +75,8 @@ class RunQueue:
                 with its share of the threads.
 
         Raises:
-            RunError: there is nothing to resume, it is resumed already, or the queue is shutting down.
+            RunError: there is nothing to resume, it is resumed already, it is not admitted, or the queue is shutting
+                down.
         """
         if owner is not None and not _HASH.fullmatch(owner):
             raise ValueError("The owner must be a SHA-256 hash in hex; the token itself is never stored.")
@@ -85,6 +88,8 @@ class RunQueue:
                 raise RunError("The lab is shutting down: no new run can be started.")
             if job.id in self._running or any(job.id == other.id for other in self._waiting):
                 raise RunError(f"The run {job.id} is already running or waiting in line.")
+            if self._admit:
+                self._admit(job, [*self._running.values(), *self._waiting])
             self._kept.pop(job.id, None)
             self._waiting.append(job)
             self._start_next()

@@ -1,0 +1,121 @@
+"""The class of one server: who may put which run in line, with which seed, and what all of them came to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mnist_lab.classroom.limits import Limits, from_environment
+from mnist_lab.classroom.locks import TaskFile, broken
+from mnist_lab.classroom.pool import PoolReader
+from mnist_lab.config import RunConfig
+from mnist_lab.config_forms import same_setting
+from mnist_lab.runs.job import Job
+from mnist_lab.runs.record import RunError, RunSummary
+from mnist_lab.runs.store import RunStore
+
+SEEDS = 9_999  # browsers are told apart by the last four digits of their seeds
+NEXT_SEED = 10_000  # from one run of a browser to its next of the same setting
+
+
+class Classroom:
+    """One for the process, shared by every session. Everything public is safe from any thread.
+
+    A browser is known by its owner's hash, as in `RunSummary`. `limits` are by default those of the environment.
+    """
+
+    def __init__(self, store: RunStore, limits: Limits | None = None):
+        self.store, self.limits = store, limits or from_environment()
+        self.pool = PoolReader(store)
+        self._lock = threading.Lock()
+        self._file = TaskFile(store.root)
+        self._task = self._file.read()
+        self._trusted: set[str] = set()
+
+    def admit(self, job: Job, live: Sequence[Job]) -> None:
+        """Raise `RunError` if the class may not have this run beside those that run or wait; for `RunQueue`."""
+        if self.is_trusted(job.owner_hash):
+            return
+        if wrong := self.limits.problems(job.config):
+            raise RunError(" ".join(wrong.values()))
+        if wrong := broken(self.task, job.config):
+            raise RunError(wrong)
+        self._admit_in_line(job, live)
+        if not self.store.exists(job.id):  # else it is one that goes on
+            self._admit_on_disk(job, live)
+
+    def _admit_in_line(self, job: Job, live: Sequence[Job]) -> None:
+        limits = self.limits
+        if len(live) >= limits.queue:
+            raise RunError(
+                f"The line is full: {limits.queue} runs are under way or waiting, as many as this class may have. Try "
+                "again when some of them have ended."
+            )
+        if sum(other.owner_hash == job.owner_hash for other in live) >= limits.queue_each:
+            raise RunError(
+                f"One browser may have {limits.queue_each} runs under way or in line here; a race counts a run for "
+                "every contestant and seed. Wait until some of yours have ended, or stop them."
+            )
+
+    def _admit_on_disk(self, job: Job, live: Sequence[Job]) -> None:
+        limits, runs = self.limits, self._runs()
+        owners = {run.id: run.owner_hash for run in runs} | {other.id: other.owner_hash for other in live}
+        if len(owners) >= limits.runs:
+            raise RunError(
+                f"The class has {limits.runs:,} runs on this server, as many as it may keep. Your teacher can delete "
+                "some on the Class page."
+            )
+        if sum(owner == job.owner_hash for owner in owners.values()) >= limits.runs_each:
+            raise RunError(
+                f"You have {limits.runs_each:,} runs on this server, as many as one browser may keep here. Delete some "
+                "on the Runs page."
+            )
+
+    def seed_for(self, config: RunConfig, owner: str, live: Sequence[Job]) -> int:
+        """The seed of this browser's next run of that setting: its own, or one on if a run has that already.
+
+        No two runs of one setting get the same, and a browser's first runs of two settings do: they are a fair pair.
+        """
+        others = [*(run.config for run in self._runs()), *(job.config for job in live)]
+        taken = {other.seed for other in others if same_setting(other, config)}
+        seed = own_seed(owner)
+        while seed in taken:
+            seed += NEXT_SEED
+        return seed
+
+    @property
+    def task(self) -> dict[str, Any]:
+        """What is locked for everybody: knob name -> value; empty without a task."""
+        with self._lock:
+            return dict(self._task)
+
+    def set_task(self, locks: Mapping[str, Any]) -> None:
+        """Lock these for everybody; with none, end the task. Raises `OSError` if it cannot be written down."""
+        with self._lock:
+            self._file.write(locks)
+            self._task = dict(locks)
+
+    def trust(self, owner: str) -> None:
+        """From now on no limit and no task holds for this browser: a teacher has logged in there."""
+        with self._lock:
+            self._trusted.add(owner)
+
+    def distrust(self, owner: str) -> None:
+        """The teacher has logged out."""
+        with self._lock:
+            self._trusted.discard(owner)
+
+    def is_trusted(self, owner: str | None) -> bool:
+        """Whether limits and the task hold for this browser."""
+        with self._lock:
+            return owner in self._trusted
+
+    def _runs(self) -> list[RunSummary]:
+        return [run for run in self.store.list() if isinstance(run, RunSummary) and run.owner_hash is not None]
+
+
+def own_seed(owner: str) -> int:
+    """A browser's own seed, 1 to `SEEDS`, always the same: runs of different browsers differ without anyone's doing."""
+    return 1 + int(owner[:12], 16) % SEEDS
+
