@@ -9,14 +9,15 @@ import streamlit as st
 from mnist_lab.runs.library import Library
 from mnist_lab.runs.record import RunError, RunSummary
 from mnist_lab.runs.study import StudyError
-from mnist_lab.ui import cache, compare_find
-from mnist_lab.ui import compare_state as url
+from mnist_lab.ui import cache, compare_find, compare_state
 from mnist_lab.ui.compare_blocks import Block
 from mnist_lab.ui.compare_data import JUDGED, LAST_EPOCH, Variant
 from mnist_lab.ui.compare_find import Found
+from mnist_lab.ui.compare_state import CHOSEN, MEASURE, NOISE, PUBLISHED, REFERENCE, SHOW, chosen_text, url
 from mnist_lab.ui.markdown import plain
 
 TRAIN_PAGE = "mnist_lab/ui/views/train.py"
+MAX_CHOSEN = 16  # the variants of both sources; more lines cannot be told apart
 CURVES, REAL, CLAIMS, SMALL = "curves", "real", "claims", "small"
 PARTS = {CURVES: "Curves and tables", REAL: "Is it real?", CLAIMS: "The sources' claims", SMALL: "Few images"}
 # With what the page begins: the claim that ghost batch norm is better than batch norm.
@@ -31,8 +32,8 @@ def render_compare() -> None:
     there, problems = compare_find.variants(library)
     for problem in problems:
         st.error(plain(problem))
-    shown = url.one_of(url.SHOW, tuple(PARTS), CURVES)
-    url.switch("Part of the page", url.SHOW, PARTS, shown)
+    shown = url.one_of(SHOW, PARTS, CURVES)
+    url.switch("Part of the page", SHOW, PARTS, shown)
     chosen = _pick(there, library) if shown in (CURVES, REAL) else []
     if shown in (CURVES, REAL) and not chosen:
         return
@@ -53,18 +54,19 @@ def _pick(there: Sequence[Variant], library: Library) -> list[Variant]:
         st.info("There is no trained network yet. Train two with different settings, and compare them here.")
         st.page_link(TRAIN_PAGE, label="Start a run on the Train page")
         return []
-    asked = url.chosen()
-    keys = [key for key in asked if key in by_key][: url.MAX_CHOSEN]
-    if not asked and url.CHOSEN not in url.values():
+    asked = compare_state.chosen()
+    keys = [key for key in asked if key in by_key][:MAX_CHOSEN]
+    if not asked and CHOSEN not in url.values():
         keys = default_choice(by_key)
-    url.remember(keys)
+    url.memory()[CHOSEN] = chosen_text(keys)
     with st.container():
         if gone := [key for key in asked if key not in by_key]:
             st.warning(plain(_not_there(gone)), icon="⚠️")
-        elif len(asked) > url.MAX_CHOSEN:
-            st.warning(f"Only the first {url.MAX_CHOSEN} of the {len(asked)} in the link are shown.", icon="⚠️")
-    url.choose_many(
-        "Settings and runs", list(by_key), keys, lambda key: by_key[key].label if key in by_key else key,
+        elif len(asked) > MAX_CHOSEN:
+            st.warning(f"Only the first {MAX_CHOSEN} of the {len(asked)} in the link are shown.", icon="⚠️")
+    url.several(
+        "Settings and runs", CHOSEN, {key: one.label for key, one in by_key.items()}, keys, chosen_text,
+        max_selections=MAX_CHOSEN, placeholder="Choose settings or runs",
     )
     with st.container():
         if going := sum(isinstance(run, RunSummary) and run.status == "running" for run in library.own.list()):
@@ -92,11 +94,11 @@ def _blocks(shown: str, chosen: list[Variant], there: Sequence[Variant], library
     if shown == CURVES:
         from mnist_lab.ui.compare_curves import MEASURES, curves_part
 
-        measure = url.one_of(url.MEASURE, tuple(MEASURES), "eval_accuracy")
-        published = url.values().get(url.PUBLISHED) == "1"
+        measure = url.one_of(MEASURE, MEASURES, "eval_accuracy")
+        published = url.values().get(PUBLISHED) == "1"
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            url.choose("Measure", url.MEASURE, {name: one.name for name, one in MEASURES.items()}, measure)
-            url.turn("Published figures", url.PUBLISHED, published, "Lays what the two sources published beside ours.")
+            url.choose("Measure", MEASURE, {name: one.name for name, one in MEASURES.items()}, measure)
+            url.turn("Published figures", PUBLISHED, published, "Lays what the two sources published beside ours.")
         return curves_part(chosen, measure, published)
     if shown == REAL:
         return _real(chosen, there)
@@ -111,17 +113,17 @@ def _blocks(shown: str, chosen: list[Variant], there: Sequence[Variant], library
 def _real(chosen: list[Variant], there: Sequence[Variant]) -> list[Block]:
     from mnist_lab.ui.compare_real import noise_candidates, noise_part, real_part
 
-    judged = url.one_of(url.JUDGED, tuple(JUDGED), LAST_EPOCH)
+    judged = url.one_of(compare_state.JUDGED, JUDGED, LAST_EPOCH)
     keys = [one.key for one in chosen]
-    reference = url.one_of(url.REFERENCE, keys, keys[0])
+    reference = url.one_of(REFERENCE, keys, keys[0])
     candidates = {one.key: one for one in noise_candidates([*chosen, *there])}
-    alone = url.one_of(url.NOISE, tuple(candidates), next(iter(candidates), ""))
+    alone = url.one_of(NOISE, candidates, next(iter(candidates), ""))
     with st.container(horizontal=True):
-        url.choose("Judged by", url.JUDGED, JUDGED, judged)
+        url.choose("Judged by", compare_state.JUDGED, JUDGED, judged)
         if len(chosen) > 2:
-            url.choose("Compared with", url.REFERENCE, {one.key: one.label for one in chosen}, reference)
+            url.choose("Compared with", REFERENCE, {one.key: one.label for one in chosen}, reference)
         if candidates:
-            url.choose("A setting against itself", url.NOISE, {k: one.label for k, one in candidates.items()}, alone)
+            url.choose("A setting against itself", NOISE, {k: one.label for k, one in candidates.items()}, alone)
     of_one = noise_part(candidates.get(alone), judged)
     return [*of_one, *real_part(chosen, judged, next(one for one in chosen if one.key == reference))]
 
@@ -137,7 +139,7 @@ def _study(name: str, library: Library) -> Found | None:
 def _offer_report(shown: str, chosen: list[Variant], blocks: list[Block], library: Library) -> None:
     from mnist_lab.ui.compare_report import MISSING, can_draw, report_html
 
-    link = url.link()
+    link = compare_state.link()
     title = PARTS[shown]
     studies = [found.study for name in compare_find.STUDIES if (found := _study(name, library))]
     told = studies if shown in (CLAIMS, SMALL) else []

@@ -12,7 +12,8 @@ from mnist_lab.presets import PRESETS
 from mnist_lab.runs.library import Library
 from mnist_lab.runs.networks import network_of
 from mnist_lab.runs.record import RunError, RunSummary
-from mnist_lab.ui import draw_charts, draw_state, page_state, run_text, state
+from mnist_lab.ui import draw_charts, page_state, run_text, state
+from mnist_lab.ui.draw_state import PART, url
 from mnist_lab.ui.pictures import maps_uri, saliency_uri
 
 if TYPE_CHECKING:
@@ -120,14 +121,13 @@ def show_table(said: list[Said], chosen: Said) -> None:
 def _pick(key: str, ids: list[str]) -> None:
     rows = page_state.widget_value(key)["selection"]["rows"]
     if rows and rows[0] < len(ids):
-        draw_state.go(run=ids[rows[0]])
+        url.go(run=ids[rows[0]])
 
 
 def show_inside(image: np.ndarray, chosen: Said) -> None:
     """A look inside the chosen network, one of `PARTS`."""
-    asked = draw_state.values().get(draw_state.PART, LAYERS)
-    part = asked if asked in PARTS else LAYERS
-    draw_state.switch("A look inside", draw_state.PART, PARTS, part)
+    part = url.one_of(PART, PARTS, LAYERS)
+    url.switch("A look inside", PART, PARTS, part)
     {LAYERS: _layers, LOOKS: _looks, STAYS: _stays}[part](image, chosen)
 
 

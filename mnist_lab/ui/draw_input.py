@@ -9,7 +9,7 @@ import streamlit as st
 from mnist_lab.data.strokes import GLYPHS, PAGE, Hand, write
 from mnist_lab.digitize import Source
 from mnist_lab.ui import draw_state
-from mnist_lab.ui.draw_state import Drawing
+from mnist_lab.ui.draw_state import INPUT, Drawing, url
 
 CANVAS, FILE, CAMERA, WRITTEN = "canvas", "file", "camera", "written"
 INPUTS = {CANVAS: "Draw", FILE: "Upload", CAMERA: "Camera", WRITTEN: "Ready-made"}
@@ -20,9 +20,8 @@ DEFAULT_GLYPH = "7 European"
 
 def show_input() -> Source | None:
     """Draw the chosen way to give a digit, and return the picture; None while there is none."""
-    asked = draw_state.values().get(draw_state.INPUT, CANVAS)
-    chosen = asked if asked in INPUTS else CANVAS
-    draw_state.switch("How the digit comes in", draw_state.INPUT, INPUTS, chosen)
+    chosen = url.one_of(INPUT, INPUTS, CANVAS)
+    url.switch("How the digit comes in", INPUT, INPUTS, chosen)
     return {CANVAS: _canvas, FILE: _file, CAMERA: _camera, WRITTEN: _written}[chosen]()
 
 
@@ -76,11 +75,9 @@ def _shown(found: io.BytesIO | None) -> bytes | None:
 
 def _written() -> Source:
     names = {glyph.name: glyph for glyph in GLYPHS}
-    asked = draw_state.values().get("glyph", "")
-    draw_state.choose(
-        "Digit and style", "glyph", {name: name for name in names}, asked if asked in names else DEFAULT_GLYPH
-    )
-    glyph = names.get(asked, names[DEFAULT_GLYPH])
+    chosen = url.one_of("glyph", names, DEFAULT_GLYPH)
+    url.choose("Digit and style", "glyph", list(names), chosen)
+    glyph = names[chosen]
     left, right = st.columns(2)
     with left:
         height = st.slider("Size (% of the page)", 10, 90, 60, key="draw_height")

@@ -12,6 +12,7 @@ from mnist_lab.runs.networks import network_of
 from mnist_lab.runs.record import RunError, RunSummary
 from mnist_lab.ui import draw_state
 from mnist_lab.ui.draw_answers import name_of
+from mnist_lab.ui.draw_state import url
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.pictures import digit_uri
 
@@ -27,7 +28,7 @@ def show_keep(image: np.ndarray | None, digit: int | None, runs: list[RunSummary
         "gone when it is closed: download them to have them again."
     )
     _keep(image, digit)
-    if problem := draw_state.memory().pop("keep_problem", None):
+    if problem := url.memory().pop("keep_problem", None):
         st.warning(plain(problem), icon="⚠️")
     if len(kept):
         _gallery()
@@ -53,7 +54,7 @@ def _add(image: np.ndarray, label: int) -> None:
     try:
         draw_state.collection().add(image, label)
     except CollectionError as error:
-        draw_state.memory()["keep_problem"] = str(error)
+        url.memory()["keep_problem"] = str(error)
 
 
 def _remove() -> None:
@@ -97,9 +98,9 @@ def scores(runs: list[RunSummary]) -> list[dict[str, object]]:
     """How many of the kept digits each network reads as labelled, the best first."""
     images, labels = draw_state.collection().arrays()
     asked = tuple(run.id for run in runs), images.tobytes(), labels.tobytes()
-    known = draw_state.memory().get("scores")
+    known = url.memory().get("scores")
     if known is None or known[0] != asked:  # the page is drawn again at every stroke
-        known = draw_state.memory()["scores"] = asked, _score(runs, images, labels)
+        known = url.memory()["scores"] = asked, _score(runs, images, labels)
     return known[1]
 
 
@@ -133,7 +134,7 @@ def _files() -> None:
     with st.expander("Load digits that were downloaded"):
         found = st.file_uploader("A zip of PNGs or of IDX files", ["zip"], key="draw_load")
         st.button("Add them to the collection", key="draw_add", disabled=found is None, on_click=_load, args=(found,))
-        if added := draw_state.memory().pop("keep_added", None):
+        if added := url.memory().pop("keep_added", None):
             st.success(added)
 
 
@@ -141,6 +142,6 @@ def _load(found) -> None:
     try:
         count = draw_state.collection().add_all(load(found.getvalue()))
     except CollectionError as error:
-        draw_state.memory()["keep_problem"] = str(error)
+        url.memory()["keep_problem"] = str(error)
     else:
-        draw_state.memory()["keep_added"] = f"{count} digits were added."
+        url.memory()["keep_added"] = f"{count} digits were added."

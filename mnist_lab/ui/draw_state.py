@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import streamlit as st
-
 from mnist_lab.collection import Collection
 from mnist_lab.digitize import STEPS
-from mnist_lab.ui import page_state, state
+from mnist_lab.ui import page_state
+from mnist_lab.ui.page_widgets import PageWidgets
 
 PAGE = "Draw"
 RUN, INPUT, OFF, PART = "run", "input", "off", "part"
 MAX_UNDO = 30
+
+url = PageWidgets(PAGE)
 
 
 @dataclass(frozen=True)
@@ -61,30 +62,20 @@ class Canvas:
         self.version += 1
 
 
-def values() -> dict[str, str]:
-    """The page's values by name; a text from a link may be anything."""
-    return page_state.values(PAGE)
-
-
-def go(**changes: str | None) -> None:
-    """Change some values, in a callback; None takes one out."""
-    page_state.set_values(PAGE, changes)
-
-
 def steps() -> list[str]:
     """The steps that are on."""
-    off = values().get(OFF, "").split(",")
+    off = url.values().get(OFF, "").split(",")
     return [step for step in STEPS if step not in off]
 
 
 def set_steps(on: Sequence[str]) -> None:
     """Switch steps on and all others off, in a callback."""
-    go(**{OFF: ",".join(step for step in STEPS if step not in on) or None})
+    url.go(**{OFF: ",".join(step for step in STEPS if step not in on) or None})
 
 
 def canvas() -> Canvas:
     """The session's canvas. When the page was left and is shown again, it begins with what was drawn."""
-    known = page_state.memory(PAGE).setdefault("canvas", Canvas())
+    known = url.memory().setdefault("canvas", Canvas())
     if not page_state.is_drawn(known.key):
         known.start = known.latest
     return known
@@ -92,31 +83,4 @@ def canvas() -> Canvas:
 
 def collection() -> Collection:
     """The digits that this session keeps."""
-    return page_state.memory(PAGE).setdefault("kept", Collection())
-
-
-def memory() -> dict[str, Any]:
-    """What else the session remembers for the page."""
-    return page_state.memory(PAGE)
-
-
-def choose(label: str, name: str, options: dict[str, str], value: str, **more: Any) -> None:
-    """A box with these options (value -> what it is called), bound to the value `name`."""
-    key, default = state.widget(f"draw_{name}", value, tuple(options))
-    st.selectbox(
-        label, list(options), list(options).index(default), key=key, format_func=lambda id: options.get(id, id),
-        on_change=_take, args=(name, key), **more,
-    )
-
-
-def switch(label: str, name: str, options: dict[str, str], value: str) -> None:
-    """Buttons, one of which is down, bound to the value `name`."""
-    key, default = state.widget(f"draw_{name}", value, tuple(options))
-    st.segmented_control(
-        label, list(options), default=default, required=True, key=key, format_func=options.get, on_change=_take,
-        args=(name, key), label_visibility="collapsed",
-    )
-
-
-def _take(name: str, key: str) -> None:
-    go(**{name: str(state.widget_value(f"draw_{name}", key))})
+    return url.memory().setdefault("kept", Collection())

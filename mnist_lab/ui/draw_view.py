@@ -19,6 +19,7 @@ from mnist_lab.ui import cache, draw_answers, draw_charts, draw_state, state
 from mnist_lab.ui.draw_answers import Said
 from mnist_lab.ui.draw_input import show_input
 from mnist_lab.ui.draw_keep import show_keep
+from mnist_lab.ui.draw_state import RUN, url
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.pictures import page_uri
 
@@ -94,7 +95,7 @@ def _ask(done: Digitized, runs: list[RunSummary], library: Library, seconds: flo
         st.error("No network could be asked: their files are damaged.")
         return None
     asked_in = time.perf_counter() - started
-    asked = draw_state.values().get(draw_state.RUN)
+    asked = url.values().get(RUN)
     default = default_variant(library)
     wanted = [id for id in (asked, default.id if default else None) if id]
     by_id = {one.run.id: one for one in said}
@@ -173,5 +174,5 @@ def _show_answers(done: Digitized, answers: Answers) -> None:
     if answers.damaged:
         st.caption(f"{answers.damaged} more cannot be asked: their files are damaged.")
     names = {one.run.id: one.name for one in answers.said}
-    draw_state.choose("Look inside", draw_state.RUN, names, answers.chosen.run.id)
+    url.choose("Look inside", RUN, names, answers.chosen.run.id)
     draw_answers.show_inside(done.image, answers.chosen)

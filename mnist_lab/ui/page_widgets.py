@@ -51,7 +51,7 @@ class PageWidgets:
         shown = {name: self.memory()[name] for name in self._also if name in self.memory()}
         return shown | self.values()
 
-    def go(self, **changes: Any) -> None:
+    def go(self, /, **changes: Any) -> None:
         """Change some values, in a callback or before a rerun; None takes one out."""
         texts = {name: None if value is None else str(value) for name, value in changes.items()}
         page_state.set_values(self.page, self.complete() | texts)

@@ -122,7 +122,7 @@ def plan_of(values: Mapping[str, str], train: RunConfig, status: Mapping[str, An
         name, question, contestants = _made(kind, values, train)
     except ConfigError as error:
         return RacePlan(name="", question="", contestants=(), seeds=seeds_of(values), problems=(str(error),))
-    problems = [*_wrong_number(contestants), *_too_few(contestants, status)]
+    problems = [*_wrong_number(contestants), *too_few(contestants, status)]
     return RacePlan(
         name=name, question=question, contestants=contestants, seeds=seeds_of(values), problems=tuple(problems)
     )
@@ -151,7 +151,7 @@ def _wrong_number(contestants: tuple[Contestant, ...]) -> list[str]:
     return []
 
 
-def _too_few(contestants: tuple[Contestant, ...], status: Mapping[str, Any]) -> list[str]:
+def too_few(contestants: tuple[Contestant, ...], status: Mapping[str, Any]) -> list[str]:
     """Why the data that is there is not enough; nothing while more may still be downloaded."""
     if not status["complete"] and status["can_download"]:
         return []

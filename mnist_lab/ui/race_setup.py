@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -13,9 +14,9 @@ from mnist_lab.presets import PRESETS
 from mnist_lab.runs.race import start_race
 from mnist_lab.runs.record import RunError
 from mnist_lab.ui import cache, race_plan, race_text, source, state
-from mnist_lab.ui import race_state as url
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.race_plan import RacePlan
+from mnist_lab.ui.race_state import BASE, KNOB, RACE, VALUES, show_race, url
 from mnist_lab.ui.widgets import caption
 
 IMAGES = {
@@ -33,7 +34,7 @@ def render_setup() -> None:
     with st.container(key="race_choice"):
         _choices(values, train)
     plan = race_plan.plan_of(values, train, status)
-    url.count("Seeds", "seeds", 1, MOST_SEEDS, plan.seeds, SEEDS_HELP)
+    url.slide("Seeds", "seeds", 1, MOST_SEEDS, plan.seeds, help=SEEDS_HELP)
     reason = _why_no_start(plan)
     st.button(
         "Start the race", type="primary", key="race_start", icon=":material/play_arrow:", on_click=_start, args=(plan,),
@@ -58,7 +59,7 @@ def _choices(values: dict[str, str], train: RunConfig) -> None:
     elif kind == race_plan.NAMED:
         url.several(
             "Presets", "presets", {name: one.title for name, one in PRESETS.items()}, race_plan.presets_of(values),
-            most=MOST_CONTESTANTS, help="All others are measured against the first one.",
+            ",".join, max_selections=MOST_CONTESTANTS, help="All others are measured against the first one.",
         )
         url.choose("Images", "images", IMAGES, "short" if race_plan.is_short(values) else "own")
     else:
@@ -69,26 +70,27 @@ def _knob(values: dict[str, str], train: RunConfig) -> None:
     base = race_plan.base_config(values, train)
     left, right = st.columns(2)
     with left:
-        url.choose("These settings", "base", race_plan.BASES, race_plan.base_of(values), forget=("values",))
+        url.choose("These settings", BASE, race_plan.BASES, race_plan.base_of(values))
     knob = race_plan.knob_of(values, base)
     with right:
         labels = {name: KNOBS[name].label for name in can_vary(base)}
-        url.choose("but with another", "knob", labels, knob, forget=("values",))
+        url.choose("but with another", KNOB, labels, knob)
     chosen = race_plan.knob_values(values, base, knob)
     offered = dict.fromkeys([*race_plan.other_values(base, knob), *chosen])
     may_type = KNOBS[knob].choices is None and KNOBS[knob].low is not None
     url.several(
-        KNOBS[knob].label, "values", {to_text(value): caption(knob, value) for value in offered},
-        [to_text(value) for value in chosen], most=MOST_CONTESTANTS - 1,
+        KNOBS[knob].label, VALUES, {to_text(value): caption(knob, value) for value in offered},
+        [to_text(value) for value in chosen], lambda texts: _several_text(knob, texts),
+        max_selections=MOST_CONTESTANTS - 1, accept_new_options=may_type,
         help=f"{KNOBS[knob].help} The settings as they are take part too: all others are measured against them."
         + (" Other values can be typed in." if may_type else ""),
-        typed=(lambda text: _typed(knob, text)) if may_type else None,
     )
 
 
-def _typed(knob: str, text: str) -> str | None:
-    value = race_plan.knob_value(knob, text)
-    return None if value is None else to_text(value)
+def _several_text(knob: str, texts: Sequence[str]) -> str:
+    """Chosen and typed values as the URL has them, without those that are not allowed."""
+    values = [race_plan.knob_value(knob, text) for text in texts]
+    return ",".join(dict.fromkeys(to_text(value) for value in values if value is not None))
 
 
 def _list_contestants(plan: RacePlan) -> None:
@@ -111,7 +113,7 @@ def _why_no_start(plan: RacePlan) -> str | None:
 
 
 def _start(plan: RacePlan) -> None:
-    if not url.values().get(url.RACE):  # else it is the second click of a double click
+    if not url.values().get(RACE):  # else it is the second click of a double click
         start(plan.name, plan.contestants, range(plan.seeds))
 
 
@@ -122,4 +124,4 @@ def start(name: str, contestants: Any, seeds: Any) -> None:
     except (RunError, OSError) as error:
         url.memory()["problems"] = [str(error)]
     else:
-        url.show_race(race.id)
+        show_race(race.id)

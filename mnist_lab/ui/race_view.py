@@ -9,10 +9,10 @@ from mnist_lab.runs.race import Race, RaceStore, complete_race, stop_race
 from mnist_lab.runs.record import RunError
 from mnist_lab.runs.store import RunStore, may_change
 from mnist_lab.ui import cache, race_model, race_text, run_text, state
-from mnist_lab.ui import race_state as url
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.race_model import RaceModel
 from mnist_lab.ui.race_setup import render_setup, start
+from mnist_lab.ui.race_state import RACE, rerun, show_race, url
 
 TRAIN_PAGE = "mnist_lab/ui/views/train.py"
 POLL_SECONDS = 0.7
@@ -28,7 +28,7 @@ INTRO = (
 def render_race() -> None:
     """Draw the page."""
     st.title("Race")
-    id = url.values().get(url.RACE)
+    id = url.values().get(RACE)
     if not id:
         st.markdown(INTRO)
         render_setup()
@@ -38,7 +38,7 @@ def render_race() -> None:
         race = RaceStore(cache.store()).load(id)
     except RunError as error:
         st.warning(plain(str(error)))
-        st.button("Set up a race", key="race_new", on_click=url.go, kwargs={url.RACE: None})
+        st.button("Set up a race", key="race_new", on_click=url.go, kwargs={RACE: None})
         return
     _show(race, cache.queue(), cache.store())
 
@@ -60,7 +60,7 @@ def _follow(race: Race, queue: RunQueue, store: RunStore, was_live: bool) -> Non
     """The part that is drawn again at every poll. The elements are the same ones each time, in the same order."""
     model = race_model.look_at(race, queue, store)
     if was_live and not model.is_live:
-        url.rerun()  # one full run, which polls no more
+        rerun()  # one full run, which polls no more
     label, color, text = race_text.state_text(model, _position(model, queue))
     st.markdown(f":{color}-badge[{label}] {text}")
     st.progress(model.done)
@@ -142,7 +142,7 @@ def _after(model: RaceModel) -> None:
         f"Started {run_text.when_text(race.started)}."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.button("Set up another race", key="race_new", on_click=url.go, kwargs={url.RACE: None})
+        st.button("Set up another race", key="race_new", on_click=url.go, kwargs={RACE: None})
         if not model.is_live and len(race.seeds) < MORE_SEEDS:
             st.button(
                 f"Race again with {MORE_SEEDS} seeds", key="race_again", on_click=start,
@@ -199,5 +199,5 @@ def _earlier() -> None:
     for race in races:
         count = f"{len(race.contestants)} contestants, {len(race.seeds)} seed{'s' * (len(race.seeds) > 1)}"
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.button("Open", key=f"race_open_{race.id}", on_click=url.show_race, args=(race.id,))
+            st.button("Open", key=f"race_open_{race.id}", on_click=show_race, args=(race.id,))
             st.markdown(f"{plain(race.name)} · {count} · {run_text.when_text(race.started)}")

@@ -129,10 +129,10 @@ def test_a_page_may_not_heed_its_widgets():
     assert query(at) == RUN | {"locked": "1", "page": "2"}
 
 
-def test_numbers_are_texts_in_the_link():
-    at = page(count="7")
+def test_the_page_changes_values_whatever_else_is_in_the_link():
+    at = page(count="7", self="me", name="x")
     at.button[0].click().run()
-    assert query(at) == RUN | {"page": "2"} and shown(at)["count"] == 5
+    assert query(at) == RUN | {"page": "2", "self": "me", "name": "x"} and shown(at)["count"] == 5
 
 
 @pytest.mark.parametrize(("text", "number"), [
