@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from mnist_lab.device import has_bfloat16, keep_freed_memory, resolve_device, re
 from mnist_lab.events import Epoch
 from mnist_lab.peers import PeerLoop
 from mnist_lab.presets import preset
+from mnist_lab.seeds_at_once import grouped_steps
 from mnist_lab.trainer import Tally, Trainer
 from mnist_lab.training import train
 
@@ -25,12 +26,14 @@ TARGET = 99.4  # per cent of the test images: what source B set out to reach
 ROUNDS = 7
 STEPS = 25  # a round; 25 batches of 128
 SEEDS = 3  # of the time to accuracy
+SEEDS_AT_ONCE = (4, 8)
 
 Say = Callable[[str], None]
 
 
 def bench(data: Mnist, say: Say) -> dict[str, Any]:
-    """Images a second of the lab's loop over the peer's, for networks A and B, and what GBN costs beside BN.
+    """Images a second of the lab's loop over the peer's, for networks A and B; what GBN costs beside BN, and what it
+    brings to train several seeds as one network.
 
     Every figure is a median over interleaved rounds. `data` must be the full data set, as files on disk.
     """
@@ -54,7 +57,19 @@ def bench(data: Mnist, say: Say) -> dict[str, Any]:
     loops = {"batch": lab_steps(config, data), "ghost": lab_steps(ghost, data)}
     rates = interleaved(loops, config.batch_size, 2 * ROUNDS)
     result["ghost_over_batch_step_time"] = median_ratio(rates["batch"], rates["ghost"])
+    say("several seeds as one network with grouped convolutions beside one after another")
+    result["seeds_at_once"] = {
+        str(count): seeds_at_once(preset("b-bn").config, data, range(count)) for count in SEEDS_AT_ONCE
+    }
     return result
+
+
+def seeds_at_once(config: RunConfig, data: Mnist, seeds: Sequence[int]) -> float:
+    """How many times as fast the seeds are as one network as a step of each in turn."""
+    in_turn = zip(*[lab_steps(config.replace(seed=seed), data) for seed in seeds], strict=True)
+    loops = {"grouped": grouped_steps(config, data, seeds), "in turn": in_turn}
+    rates = interleaved(loops, config.batch_size * len(seeds), steps=max(1, STEPS // len(seeds)))
+    return median_ratio(rates["grouped"], rates["in turn"])
 
 
 def torchvision_root(data: Mnist) -> Path:
@@ -87,16 +102,19 @@ def lab_steps(config: RunConfig, data: Mnist) -> Iterator[None]:
             yield
 
 
-def interleaved(loops: dict[str, Iterator], images: int, rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Images a second of each loop in each round; every round runs `STEPS` steps of `images` of each, in turn."""
+def interleaved(
+    loops: dict[str, Iterator], images: int, rounds: int = ROUNDS, steps: int | None = None
+) -> dict[str, list[float]]:
+    """Images a second of each loop in each round; every round runs `steps` (`STEPS`) steps of `images` of each."""
+    steps = steps or STEPS
     rates: dict[str, list[float]] = {name: [] for name in loops}
     for number in range(rounds + 1):
         for name, loop in loops.items():
             started = time.perf_counter()
-            for _ in range(STEPS):
+            for _ in range(steps):
                 next(loop)
             if number:  # the first round warms up
-                rates[name].append(STEPS * images / (time.perf_counter() - started))
+                rates[name].append(steps * images / (time.perf_counter() - started))
     return rates
 
 

@@ -32,6 +32,28 @@ def test_rounds_are_interleaved_and_the_first_is_a_warm_up(monkeypatch):
     assert all(rate > 0 for each in rates.values() for rate in each)
 
 
+def test_fewer_steps_a_round_are_counted_as_such(monkeypatch):
+    clock = itertools.count(step=0.5)
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
+    loop = itertools.count()
+    assert bench.interleaved({"lab": loop}, 128, rounds=1, steps=4) == {"lab": [4 * 128 / 0.5]}
+    assert next(loop) == 2 * 4
+
+
+def test_seeds_at_once_take_the_same_steps_as_one_after_another(tiny, monkeypatch):
+    seen = {}
+
+    def interleaved(loops, images, steps):
+        for loop in loops.values():
+            next(loop)
+        seen.update(images=images, steps=steps, names=set(loops))
+        return {"grouped": [8.0, 9.0], "in turn": [10.0, 10.0]}
+
+    monkeypatch.setattr(bench, "interleaved", interleaved)
+    assert bench.seeds_at_once(TINY, tiny, range(3)) == pytest.approx(0.85), "below 1: it does not pay"
+    assert seen == {"images": 3 * 50, "steps": bench.STEPS // 3, "names": {"grouped", "in turn"}}
+
+
 def test_a_rate_is_images_over_seconds(monkeypatch):
     clock = itertools.count(step=0.5)
     monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))

@@ -1,0 +1,52 @@
+"""Several seeds as one network learn what each learns by itself; no time is asserted."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mnist_lab.config import RunConfig
+from mnist_lab.data.mnist import load_sample
+from mnist_lab.data.regime import make_regime
+from mnist_lab.seeds_at_once import grouped_steps
+from mnist_lab.trainer import Tally, Trainer
+
+SEEDS, STEPS = (0, 3, 5), 4
+# Small steps: a rounding error may choose another pixel in a max pool, and with large ones that grows fast.
+PLAIN = RunConfig(train_images=100, batch_size=40, epochs=2, learning_rate=1e-3, dropout=0.0, schedule="constant")
+TOLERANCE = dict(rtol=0, atol=2e-5)
+
+
+def separate(config: RunConfig) -> list[dict[str, torch.Tensor]]:
+    """Each seed's parameters after `STEPS` steps of the lab's own loop, the second epoch's first among them."""
+    found = []
+    for seed in SEEDS:
+        one = config.replace(seed=seed)
+        trainer = Trainer(one, make_regime(one, load_sample()), torch.device("cpu"), "float32")
+        for batch in [batch for epoch in (1, 2) for batch in trainer.batches(epoch)][:STEPS]:
+            trainer.step(batch, Tally(trainer.device))
+        found.append(dict(trainer.model.named_parameters()))
+    return found
+
+
+def after(steps):
+    for _ in range(STEPS):
+        last = next(steps)
+    return last
+
+
+@pytest.mark.parametrize("network", ["b", "c"])
+@pytest.mark.parametrize("knobs", [{}, {"norm": "ghost", "num_splits": 4}, {"norm": "none"}])
+def test_grouped_seeds_equal_separate_runs(network, knobs):
+    config = PLAIN.replace(network=network, **knobs)
+    together = dict(after(grouped_steps(config, load_sample(), SEEDS)).named_parameters())
+    for place, alone in enumerate(separate(config)):
+        for name, value in alone.items():
+            torch.testing.assert_close(together[name].chunk(len(SEEDS))[place], value, **TOLERANCE)
+
+
+def test_dropout_is_part_of_it():
+    without, dropped = (
+        after(grouped_steps(PLAIN.replace(dropout=p), load_sample(), SEEDS)).conv1.weight for p in (0.0, 0.3)
+    )
+    assert not torch.allclose(without, dropped, **TOLERANCE)
