@@ -117,6 +117,12 @@ def test_settings_of_the_server_and_contrast_of_the_themes():
         assert contrast(values, sidebars[name]) >= 4.5 and contrast(values, "#ffffff") >= 3  # text; check marks
 
 
+def test_streamlit_lays_nothing_of_its_own_over_the_page():
+    # Where it finds a coding agent in the home folder it offers, over the Start button, to install files for it.
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert settings["logger"]["hideWelcomeMessage"] is True
+
+
 def test_nothing_is_loaded_from_another_host():
     texts = [path.read_text() for path in [ROOT / "app.py", *(ROOT / "mnist_lab" / "ui").rglob("*.py")]]
     loads = re.compile(r"(?:\b(?:src|href)=|@import|\burl\((?!#)|https?://(?!www\.w3\.org))")
