@@ -18,6 +18,7 @@ from mnist_lab.config_forms import from_settings, title
 from mnist_lab.events import Epoch, Event, Failed, Finished, Preparing, Started, Step, Stopped
 from mnist_lab.predict import add_predict
 from mnist_lab.presets import ALIASES, DEFAULT_PRESET, PRESETS, preset
+from mnist_lab.runs.job import explain
 from mnist_lab.runs.sweep import SweepError
 from mnist_lab.study_command import add_study
 from mnist_lab.sweep_command import add_sweep
@@ -37,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BadInput, ConfigError, SweepError) as error:
         say(f"mnist_lab: {error}")
         return BAD_INPUT
+    except OSError as error:
+        say(f"mnist_lab: {explain(error)}")
+        return FAILURE
     except KeyboardInterrupt:
         say("mnist_lab: interrupted")
         return INTERRUPTED
@@ -78,9 +82,11 @@ def run_train(options: argparse.Namespace) -> int:
     if options.seed is not None:
         config = config.replace(seed=options.seed)
     refuse_too_many_images(config)
+    from mnist_lab.device import resolve_device
     from mnist_lab.runs.queue import RunQueue
     from mnist_lab.runs.store import RunStore
 
+    resolve_device(config.device)
     queue = RunQueue(RunStore(options.out), workers=1)
     job = queue.submit(config)
     say(f"{title(config)} (seed {config.seed})")

@@ -8,9 +8,10 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mnist_lab.config_forms import from_settings
+from mnist_lab.data.sizes import too_few_images
 from mnist_lab.presets import ALIASES, preset
 from mnist_lab.runs.store import RunStore
 from mnist_lab.runs.sweep import (
@@ -28,6 +29,9 @@ from mnist_lab.runs.sweep import (
 )
 from mnist_lab.runs.sweep_worker import Outcome
 from mnist_lab.studies import SHIPPED_SEED, STUDIES, Plan
+
+if TYPE_CHECKING:
+    from mnist_lab.data.mnist import Mnist
 
 FAILURE = 1
 
@@ -93,6 +97,7 @@ def run_tasks(tasks: Sequence[Task], options: argparse.Namespace) -> int:
     data = load_mnist(progress=lambda message, share: print(f"{message} {share:.0%}", file=sys.stderr))
     if data.is_sample:
         print(f"NOTE: figures on the bundled sample are not comparable. {data.note}", file=sys.stderr)
+    _refuse_impossible(tasks, data, is_here=not options.dask)
     store = RunStore(options.out)
     left = left_to_do(tasks, store, data.checksum)
     failed: list[Outcome] = []
@@ -106,6 +111,18 @@ def run_tasks(tasks: Sequence[Task], options: argparse.Namespace) -> int:
     for outcome in failed:
         print(f"mnist_lab: {outcome.id} {outcome.status}: {outcome.message}", file=sys.stderr)
     return FAILURE if failed else 0
+
+
+def _refuse_impossible(tasks: Sequence[Task], data: Mnist, is_here: bool) -> None:
+    """Raise `SweepError` or `ConfigError` for what is bound to fail: more images than there are, or, where this machine
+    does the training, a device that it does not have."""
+    from mnist_lab.device import resolve_device
+
+    for config in (task.config for task in tasks):
+        if text := too_few_images(config.train_images, len(data.train_images), config.validation, data.source):
+            raise SweepError(text)
+        if is_here:
+            resolve_device(config.device)
 
 
 def _workers(options: argparse.Namespace, root: Path, checksum: str) -> Workers:

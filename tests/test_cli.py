@@ -121,6 +121,25 @@ def test_more_images_than_mnist_leaves_are_bad_input(full_data, monkeypatch, tmp
     assert "Choose at most 55,000, or all." in one_line(capsys)
 
 
+@pytest.mark.parametrize("command", [["train"], ["sweep", "--preset", "fast", "--seeds", "1", "--workers", "1"]])
+def test_a_device_that_is_not_there_is_bad_input(tmp_path, capsys, monkeypatch, command):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert main([*command, *QUICK, "--set=device=cuda", "--out", str(tmp_path / "out")]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.splitlines()[-1].startswith("mnist_lab: PyTorch finds no cuda device")
+    assert not (tmp_path / "out").exists(), "nothing was begun"
+
+
+@pytest.mark.parametrize("command", [["train"], ["sweep", "--preset", "fast", "--seeds", "1", "--workers", "1"]])
+def test_a_folder_that_cannot_be_one_is_a_failure_in_one_line(tmp_path, capsys, command):
+    (tmp_path / "out").write_text("a file")
+    assert main([*command, *QUICK, "--out", str(tmp_path / "out")]) == 1
+    printed = capsys.readouterr()
+    last = printed.err.splitlines()[-1]
+    assert last.startswith("mnist_lab: A file could not be read or written: Not a directory") and printed.out == ""
+    assert "Traceback" not in printed.err
+
+
 def test_ctrl_c_keeps_the_record_and_is_status_130(tmp_path):
     """A process of its own, as it is started by hand; interrupted after its first epoch."""
     command = [sys.executable, "-m", "mnist_lab", "train", *QUICK, "--set", "epochs=200", "--out", str(tmp_path)]

@@ -221,3 +221,11 @@ def test_an_alias_is_trained_once():
     assert task.preset is None, "with other settings it is not the preset any more"
     (task,) = planned(parser().parse_args(["sweep", "--preset", "a-source-l2-bn", "--seeds", "1"]))
     assert task.preset == "a-bn"
+
+
+def test_more_images_than_there_are_are_refused_before_anything_is_trained(store, capsys):
+    arguments = ["--preset", "b-bn", "--seeds", "2", "--workers", "1", "--set", "train_images=5000"]
+    assert main(["sweep", *arguments, "--out", str(store.root)]) == 2
+    printed = capsys.readouterr()
+    assert "has 4,000 training images; 5,000 were asked for." in printed.err.splitlines()[-1] and printed.out == ""
+    assert not store.root.exists()
