@@ -80,37 +80,38 @@ class Augment:
         """
         if self.is_identity:
             return images
-        draws = self._draw(len(images), generator)
+        stages = self.parameters(len(images), generator)
         if self._device.type != "cpu":
-            return self._change(images, draws, bending)
+            return self._change(images, stages, bending)
         changed = torch.empty_like(images)
         for start in range(0, len(images), BLOCK):
             block = slice(start, start + BLOCK)
-            changed[block] = self._change(images[block], draws[:, block], bending)
+            own = [Parameters(*(values[block] for values in stage)) for stage in stages]
+            changed[block] = self._change(images[block], own, bending)
         return changed
 
-    def parameters(self, count: int, generator: torch.Generator) -> Parameters:
-        """What the next `count` images go through, the two rotations added up."""
+    def parameters(self, count: int, generator: torch.Generator) -> list[Parameters]:
+        """What the next `count` images go through, one stage after the other."""
         first_turn, second_turn, *others = self._draw(count, generator)
-        return Parameters(first_turn + second_turn, *others)
+        if self._turns_first:
+            return [turn(first_turn), Parameters(second_turn, *others)]
+        return [Parameters(first_turn + second_turn, *others)]
 
     def _draw(self, count: int, generator: torch.Generator) -> Tensor:
         """The next draws [9, count]: made on the CPU, moved to the device in one copy."""
         draws = torch.rand(count, len(self._low), generator=generator).mul_(self._span).add_(self._low)
         return draws.t().contiguous().to(self._device, non_blocking=True)
 
-    def _change(self, images: Tensor, draws: Tensor, bending: torch.Generator) -> Tensor:
-        first_turn, second_turn, *others = draws
-        if self._turns_first:
-            images = affine(images, turn(first_turn), mode=self._mode)
-            first_turn = torch.zeros_like(first_turn)
-        parameters = Parameters(first_turn + second_turn, *others)
+    def _change(self, images: Tensor, stages: list[Parameters], bending: torch.Generator) -> Tensor:
+        *turns, last = stages
+        for first_turn in turns:
+            images = affine(images, first_turn, mode=self._mode)
         if self._elastic:
             bends = displacements(len(images), bending, self._device).mul_(self._elastic)
-            images = affine(images, parameters, bends, self._mode)
+            images = affine(images, last, bends, self._mode)
         elif self._moves:
-            images = affine(images, parameters, mode=self._mode)
-        return jitter(images, parameters) if self._jitters else images
+            images = affine(images, last, mode=self._mode)
+        return jitter(images, last) if self._jitters else images
 
 
 def _ranges(config: RunConfig) -> list[tuple[float, float]]:

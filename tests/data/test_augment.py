@@ -41,8 +41,14 @@ def parameters(count=1, **values):
     return Parameters(**{name: torch.full((count,), float(value)) for name, value in (still | values).items()})
 
 
-def drawn(count=20_000, seed=0, **knobs):
+def stages(count=20_000, seed=0, **knobs):
     return Augment(RunConfig(**knobs), "cpu").parameters(count, generator(seed))
+
+
+def drawn(count=20_000, seed=0, **knobs):
+    """What a config draws that changes an image in one go."""
+    (only,) = stages(count, seed, **knobs)
+    return only
 
 
 class TestToUnitAndNormalise:
@@ -211,17 +217,20 @@ class TestDraws:
         config = preset("a-bn").config
         recipe = AUGMENTATIONS["source-a"][1]
         assert recipe == {name: getattr(config, name) for name in recipe}
-        values = drawn(**recipe)
+        first, rest = stages(**recipe)
         turn, move, colour = RandomRotation(7), RandomAffine(20, (0.1, 0.1), (0.9, 1.1)), ColorJitter(0.1, 0.1)
         shift = move.translate
         limits = {
-            "angle": (turn.degrees[0] + move.degrees[0], turn.degrees[1] + move.degrees[1]), "scale": move.scale,
-            "shift_x": (-shift[0], shift[0]), "shift_y": (-shift[1], shift[1]), "shear": (0, 0),
-            "brightness": colour.brightness, "contrast": colour.contrast,
+            "angle": move.degrees, "scale": move.scale, "shift_x": (-shift[0], shift[0]),
+            "shift_y": (-shift[1], shift[1]), "shear": (0, 0), "brightness": colour.brightness,
+            "contrast": colour.contrast,
         }  # fmt: skip
-        for name, (low, high) in limits.items():
-            found, slack = getattr(values, name), 0.03 * (high - low)
-            assert low - 1e-5 <= found.min() <= low + slack and high - slack <= found.max() <= high + 1e-5, name
+        still = {name: (middle, middle) for name, (_, middle) in RANGES.items()}
+        for stage, ranges in ((first, still | {"angle": turn.degrees}), (rest, limits)):
+            for name, (low, high) in ranges.items():
+                found, slack = getattr(stage, name), 0.03 * (high - low)
+                assert low - 1e-5 <= found.min() <= low + slack and high - slack <= found.max() <= high + 1e-5, name
+        assert abs(torch.corrcoef(torch.stack([first.angle, rest.angle]))[0, 1]) < 5 / math.sqrt(len(rest.angle))
 
 
 class TestAugment:
@@ -229,8 +238,9 @@ class TestAugment:
         recipe = AUGMENTATIONS["source-a"][1] | dict(brightness=0.0, contrast=0.0)
         images, change = noise(30), Augment(RunConfig(**recipe), "cpu")
         ours = change(images, generator(3), generator())
-        first = drawn(30, 3, rotation=7.0).angle
-        rest = drawn(30, 3, **recipe | dict(rotation=0.0))
+        (first, *_), rest = stages(30, 3, **recipe)
+        assert torch.equal(first, drawn(30, 3, rotation=7.0).angle)
+        assert all(map(torch.equal, rest, drawn(30, 3, **recipe | dict(rotation=0.0))))
         for image, own, turned, angle, x, y, scale in zip(
             images, ours, first, rest.angle, rest.shift_x, rest.shift_y, rest.scale, strict=True
         ):
@@ -271,7 +281,7 @@ class TestAugment:
 
     def test_affine_comes_before_jitter(self):
         config = preset("a-bn").config.replace(interpolation="bilinear")
-        values = Augment(config, "cpu").parameters(5, generator(2))
+        (values,) = Augment(config, "cpu").parameters(5, generator(2))
         changed = Augment(config, "cpu")(noise(5), generator(2), generator())
         assert torch.equal(changed, jitter(affine(noise(5), values), values))
 
