@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
 
@@ -12,7 +13,7 @@ from mnist_lab.config import KNOBS, ORIGIN_FIELDS
 from mnist_lab.config_forms import differences, short_value
 from mnist_lab.published import Published, rows_of
 from mnist_lab.ui.compare_blocks import CAPTION, NOTICE, Block, Column, Table, Text
-from mnist_lab.ui.compare_data import Variant
+from mnist_lab.ui.compare_data import Member, Variant
 from mnist_lab.verdicts import LAST
 
 NOT_USED = "–"
@@ -22,13 +23,13 @@ FIGURES = (
     Column("Seeds", 0, "How many runs with different seeds the figures rest on."),
     Column("Lowest", 2, "The seed with the lowest test accuracy."),
     Column("Highest", 2, "The seed with the highest test accuracy."),
-    Column("Best epoch", 2, "Mean over the seeds of each run's best epoch, chosen on the test set: the best of many "
-                            "epochs looks better than the network is."),
+    Column("Best epoch", 2),
     Column("Train accuracy", 2, "Per cent of the training images during the last epoch, on the labels trained on."),
     Column("Test loss", 4, "Nats, after the last epoch."),
     Column("Parameters", 0),
     Column("Seconds", 0, "How long the training took, mean over the seeds. Machines and threads may differ."),
 )
+BEST = 5  # place of the figure whose help depends on where the epochs were tested
 HEADLINE = 3  # figures that stand before the settings
 PUBLISHED = (
     Column("Source: best epoch", 2, "Published, one run: the best epoch, chosen on the test set."),
@@ -62,9 +63,10 @@ def shown_value(variant: Variant, knob: str) -> str:
 def summary_table(chosen: Sequence[Variant], called: Sequence[str], published: bool) -> list[Block]:
     """A row a variant: the settings that differ, then its figures. Raises `RunError`."""
     knobs = differing(chosen)
+    figures = (*FIGURES[:BEST], replace(FIGURES[BEST], help=_best_help(chosen, called)), *FIGURES[BEST + 1 :])
     columns = (
-        Column("Variant"), *FIGURES[:HEADLINE],
-        *(Column(KNOBS[name].label, None, KNOBS[name].help) for name in knobs), *FIGURES[HEADLINE:],
+        Column("Variant"), *figures[:HEADLINE],
+        *(Column(KNOBS[name].label, None, KNOBS[name].help) for name in knobs), *figures[HEADLINE:],
         *(PUBLISHED if published else ()),
     )
     rows, marked = [], set()
@@ -76,6 +78,17 @@ def summary_table(chosen: Sequence[Variant], called: Sequence[str], published: b
         rows.append((name, *figures[:HEADLINE], *values, *figures[HEADLINE:], *theirs))
     table = Table(columns, rows, "compare_summary", "Summary of the chosen variants", frozenset(marked))
     return [table, Text(_about(chosen, knobs), CAPTION)]
+
+
+def _best_help(chosen: Sequence[Variant], called: Sequence[str]) -> str:
+    """On which images the best epochs were chosen."""
+    held_out = [name for name, variant in zip(called, chosen, strict=True) if variant.eval_name != "test"]
+    where = "on the validation set" if len(held_out) == len(chosen) else "on the test set" + (
+        f", but for {', '.join(held_out)} on the validation set" if held_out else "")
+    return (
+        f"Mean over the seeds of each run's best epoch, chosen {where}: the best of many epochs looks better than the "
+        "network is."
+    )
 
 
 def _about(chosen: Sequence[Variant], knobs: Sequence[str]) -> str:
@@ -94,12 +107,19 @@ def _figures(variant: Variant) -> tuple[int | float | None, ...]:
     return (
         _mean(tests), stdev(tests) if len(tests) > 1 else None, len(variant.members),
         min(tests, default=None), max(tests, default=None),
-        _mean(_summaries(variant, lambda member: member.summary.get("best_test_accuracy"))),
+        _mean(_summaries(variant, lambda member: _best(variant, member))),
         _mean(_summaries(variant, lambda member: member.summary.get("train_accuracy"))),
         _mean(_summaries(variant, lambda member: member.summary.get("test_loss"))),
         variant.members[0].summary.get("parameters"),
         _mean(_summaries(variant, lambda member: member.seconds)),
     )
+
+
+def _best(variant: Variant, member: Member) -> float | None:
+    """The accuracy of the best epoch, on the images that the run's epochs were tested on. Raises `RunError`."""
+    if variant.eval_name == "test":
+        return member.summary.get("best_test_accuracy")
+    return max((float(value) for value in member.history()["eval_accuracy"] if np.isfinite(value)), default=None)
 
 
 def _summaries(variant: Variant, get: Callable[[Any], float | None]) -> list[float]:

@@ -124,6 +124,28 @@ def test_settings_that_differ_stand_out(variants):
     assert (1, "L1 lambda") not in marked
 
 
+def test_the_best_epoch_says_where_it_was_chosen():
+    settings = {"own": PRESETS["b-bn"].config, "held": PRESETS["b-bn"].config.replace(validation=True)}
+    study = make_study(dict.fromkeys(settings, 99.0), seeds=2, settings=settings)
+    for run in study.runs:
+        if run.setting == "held":  # as training leaves it: nothing was chosen on the test set
+            run.summary["best_test_accuracy"] = None
+            run.history["eval_accuracy"][3] = 99.5 + run.seed / 5
+    one, other = sorted(compare_find._of_study(study), key=lambda variant: variant.config.validation)
+
+    def best(*chosen) -> tuple[str, list]:
+        summary = of(curves_part(chosen, "eval_accuracy", False), Table)[0]
+        place = next(at for at, column in enumerate(summary.columns) if column.name == "Best epoch")
+        return summary.columns[place].help, [row[place] for row in summary.rows]
+
+    assert "chosen on the test set: the best" in best(one)[0]
+    text, (found,) = best(other)
+    assert "chosen on the validation set: the best" in text and found == pytest.approx(99.6, abs=1e-4)
+    text, (of_one, of_other) = best(one, other)
+    assert re.search("chosen on the test set, but for .+ on the validation set: the best", text)
+    assert [of_one] == best(one)[1] and of_other == found
+
+
 def test_noise_is_one_setting_in_two_groups(variants):
     blocks = noise_part(variants["sources.b-bn"], LAST_EPOCH)
     (picture,) = of(blocks, Picture)
@@ -161,6 +183,23 @@ def test_settings_without_any_spread_have_no_interval_and_no_warning():
     assert "isValid" not in chart.spec and check(chart)["rows"][0]["low"] is None
     assert "not more than chance explains" in of(blocks, Picture)[0].takeaway
     assert of(blocks, Table)[0].rows[0][-1] == "identical"
+
+
+def test_an_interval_far_longer_than_all_values_is_cut_off_and_that_is_said():
+    few = Interval("two seeds", 4.0, 1.0, 7.0, -3_600.0, 3_600.0, dots=((3.0, "seed 0"), (5.0, "seed 1")))
+    usual = Interval("ten seeds", -2.0, -3.0, -1.0, -4.0, 0.0)
+    axis = check_axis(rows_chart([few, usual], "Difference (points)", "about"))
+    assert axis["scale"]["domain"] == [-2 - 3 * 7, 5 + 3 * 7]  # the values reach from -2 to 5
+    assert axis["axis"]["title"] == f"Difference (points); {compare_charts.CUT}"
+    whole = check_axis(rows_chart([usual], "Difference (points)", "about"))
+    assert "domain" not in whole["scale"] and whole["axis"]["title"] == "Difference (points)"
+
+
+def check_axis(chart) -> dict:
+    """The horizontal axis of a chart's means."""
+    assert check(chart)
+    layers = chart.to_dict()["layer"]
+    return next(layer["encoding"]["x"] for layer in layers if layer["encoding"]["x"].get("field") == "value")
 
 
 def test_names_of_anybody_cannot_break_a_chart():
