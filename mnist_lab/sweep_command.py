@@ -136,15 +136,15 @@ class Bar:
 
     def __init__(self, tasks: Sequence[Task], left: Sequence[Task], root: Path, images: int):
         self.root, self.images, self.total, self.there = root, images, len(tasks), len(tasks) - len(left)
-        self.under_way = {task.id: task for task in left}
-        self.work, self.work_ended = sum(work(task, images) for task in left), 0.0
+        self.under_way, self.work_ended = {task.id: task for task in left}, 0.0
         self.begun = {task.id: epochs_so_far(root, task) for task in left}  # the time left counts what is done now
 
     def __enter__(self) -> Bar:
         from tqdm import tqdm
 
         form = "{percentage:3.0f}%|{bar}| [{elapsed}<{remaining}{postfix}]"
-        self.bar = tqdm(total=max(self.work - self._before(self.under_way), 1.0), file=sys.stderr, bar_format=form)
+        total = sum(self._work(task, task.config.epochs) for task in self.under_way.values())
+        self.bar = tqdm(total=max(total, 1.0), file=sys.stderr, bar_format=form)
         self._show()
         return self
 
@@ -153,14 +153,14 @@ class Bar:
 
     def tick(self) -> None:
         """Look at how far the runs under way are."""
-        done = sum(self._done(task) for task in self.under_way.values())
+        done = sum(self._work(task, epochs_so_far(self.root, task)) for task in self.under_way.values())
         self.bar.n = min(self.work_ended + done, self.bar.total)
         self.bar.refresh()
 
     def ended(self, outcome: Outcome) -> None:
         """Say that a run ended."""
         task = self.under_way.pop(outcome.id)
-        self.work_ended += work(task, self.images) - self._before({task.id: task})
+        self.work_ended += self._work(task, task.config.epochs)
         self.there += outcome.status == "finished"
         result = {"run": outcome.id, "status": outcome.status, "test_accuracy": outcome.test_accuracy}
         with self.bar.external_write_mode(file=sys.stdout):
@@ -170,8 +170,6 @@ class Bar:
     def _show(self) -> None:
         self.bar.set_postfix_str(f"{self.there} of {self.total} runs finished")
 
-    def _done(self, task: Task) -> float:
-        return work(task, self.images) * (epochs_so_far(self.root, task) - self.begun[task.id]) / task.config.epochs
-
-    def _before(self, tasks: dict[str, Task]) -> float:
-        return sum(work(task, self.images) * self.begun[id] / task.config.epochs for id, task in tasks.items())
+    def _work(self, task: Task, epochs: int) -> float:
+        """What it takes from where the sweep found the task to so many epochs of it."""
+        return work(task, self.images) * (epochs - self.begun[task.id]) / task.config.epochs
