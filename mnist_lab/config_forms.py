@@ -64,7 +64,10 @@ def from_settings(settings: list[str], base: RunConfig) -> RunConfig:
         name, separator, text = setting.partition("=")
         if not separator:
             raise ConfigError({name: f"Write a setting as KEY=VALUE; {setting!r} has no '='."})
-        changes[name.strip()] = parse_value(name.strip(), text)
+        name = name.strip()
+        if name not in KNOBS and not _nearest(name):
+            raise ConfigError({name: f"{_unknown(name)} The settings are: {', '.join(KNOBS)}."})
+        changes[name] = parse_value(name, text)
     return base.replace(**changes)
 
 
@@ -174,6 +177,10 @@ def same_setting(a: RunConfig, b: RunConfig) -> bool:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, KNOBS, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else f" The settings are: {', '.join(KNOBS)}."
-    return f"There is no setting {name!r}.{hint}"
+    """One short sentence, because it may be shown to whoever opens a link: no list of all names."""
+    near = _nearest(name)
+    return f"There is no setting {name!r}." + (f" Did you mean {near!r}?" if near else "")
+
+
+def _nearest(name: str) -> str | None:
+    return next(iter(difflib.get_close_matches(name, KNOBS, n=1)), None)

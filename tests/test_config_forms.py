@@ -214,3 +214,9 @@ def test_the_same_setting_but_for_where_it_ran(config):
     assert same_setting(config, other) and same_setting(other, config)
     assert set(differences(config, other)) <= set(ORIGIN_FIELDS)
     assert not same_setting(config, config.replace(epochs=config.epochs % 200 + 1))
+
+
+def test_a_link_with_a_name_that_does_not_exist_gets_no_list_of_all_names():
+    with pytest.raises(ConfigError) as caught:
+        parse_value("zzzzzz", "1")
+    assert str(caught.value) == "There is no setting 'zzzzzz'."
