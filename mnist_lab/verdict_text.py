@@ -54,7 +54,7 @@ def images_text(difference: float, images: int = TEST_IMAGES, kind: str = "test"
     if difference == 0:
         return f"exactly as many of the {images:,} {kind} images right as"
     if count < 0.5:
-        return f"less than one of the {images:,} {kind} images more or fewer right than"
+        return f"as many of the {images:,} {kind} images right, to within one, as"
     return f"{count:,.0f} {'more' if difference > 0 else 'fewer'} of the {images:,} {kind} images right than"
 
 
@@ -74,7 +74,8 @@ def mcnemar_verdict(two: TwoNetworks, a: str = "A", b: str = "B", alpha: float =
         alike = two.same_digits == two.images
         how = "give the same answer to every image" if alike else "get exactly the same images right"
         return f"{a} and {b} {how} ({two.images:,} in all), so there is no difference to judge; {only}."
-    counts = f"Of {two.images:,} images, {two.only_a:,} are right only with {a} and {two.only_b:,} only with {b}"
+    verb = "is" if two.only_a == 1 else "are"
+    counts = f"Of {two.images:,} images, {two.only_a:,} {verb} right only with {a} and {two.only_b:,} only with {b}"
     lead, leader = abs(two.more_images), a if two.more_images > 0 else b
     ahead = f"{leader} is ahead by {lead:,} image{'s' * (lead != 1)}" if lead else "neither is ahead"
     judged = "more than a fair coin would give" if two.p < alpha else "which a fair coin could give as well"

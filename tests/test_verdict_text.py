@@ -55,6 +55,14 @@ def test_no_difference_at_all_and_one_without_spread():
     assert "10 more" in still and "no interval" in still and "takes more seeds" in still
 
 
+def test_a_difference_of_less_than_an_image():
+    text = difference_verdict(paired(shifted(0.01, -0.01, 0.01, -0.01, 0.01), BASE), "GBN", "BN")
+    assert text.startswith(
+        "On average GBN gets as many of the 10,000 test images right, to within one, as BN with the same five seeds "
+        "(+0.002 points"
+    )
+
+
 def test_other_images_other_seeds_and_other_measures():
     train = difference_verdict(paired(shifted(*[0.1, 0.11, 0.1, 0.1, 0.1]), BASE), images=60_000, kind="training")
     assert "61 more of the 60,000 training images" in train
@@ -71,6 +79,7 @@ def test_mcnemar_speaks_of_networks_never_of_settings():
     other = mcnemar_verdict(mcnemar_counts(9_900, 20, 21, 20), "run 1", "run 2")
     assert "run 2 is ahead by 1 image, which a fair coin could give as well" in other
     assert "neither is ahead" in mcnemar_verdict(mcnemar_counts(9_900, 30, 30, 40))
+    assert "1 is right only with A and 2 only with B" in mcnemar_verdict(mcnemar_counts(9_997, 1, 2, 0))
     assert "no difference to judge" in mcnemar_verdict(mcnemar_counts(9_900, 0, 0, 100))
 
 

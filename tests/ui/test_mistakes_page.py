@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import RUNS_PAGE, Lab, button, query, words
+from lab import RUNS_PAGE, Lab, box, button, page_alone, query, words
 from mistakes_records import CONFIG, make_run, sample_labels
 from streamlit.testing.v1 import AppTest
 
@@ -43,33 +43,13 @@ def pair(lab):
     return lab
 
 
-# The page alone, as app.py runs it: to draw the first page before it, as `AppTest` must, takes longer than the test.
-APP = """
-from mnist_lab.ui import state
-from mnist_lab.ui.mistakes_view import render_mistakes
-
-state.enter("Mistakes")
-render_mistakes()
-"""
-
-
 def page(**parameters: str) -> AppTest:
-    at = AppTest.from_string(APP, default_timeout=60)
-    for name, text in parameters.items():
-        at.query_params[name] = text
-    at.run()
-    assert not at.exception, at.exception
-    return at
+    return page_alone("Mistakes", "mistakes_view.render_mistakes", None, **parameters)
 
 
 def tiles(at) -> list[str]:
     """What the buttons of the gallery say."""
     return [button.label for button in at.button if (button.key or "").startswith("mistakes_open_")]
-
-
-def box(at, label: str):
-    (found,) = [box for box in at.selectbox if box.label == label]
-    return found
 
 
 def test_nothing_trained_yet(lab):
@@ -190,7 +170,7 @@ def test_two_networks(pair):
     at = page(show="two")
     assert box(at, "Second network").value == "b-bn"
     text = words(at)
-    assert "1 are right only with the first network and 25 only with the second" in text
+    assert "1 is right only with the first network and 25 only with the second" in text
     assert "exact McNemar" in text and "Largest difference: a 4 read as a 9, 30 times by the first and 10" in text
     assert len(tiles(at)) == 25 and "Source B: GBN reads" in text
     (which,) = [group for group in at.get("button_group") if group.key.startswith("mistakes_which")]
