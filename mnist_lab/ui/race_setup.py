@@ -20,7 +20,7 @@ from mnist_lab.ui.race_state import BASE, KNOB, RACE, VALUES, show_race, url
 from mnist_lab.ui.widgets import caption
 
 IMAGES = {
-    "short": f"1,000 images with 30 % wrong labels, {SHORT['epochs']} epochs (seconds a run)",
+    "short": f"1,000 images with 30 % wrong labels, {SHORT['epochs']} epochs",
     "own": "Each preset's own",
 }
 SEEDS_HELP = "Every contestant runs once with each seed. With one seed you see a race; a verdict takes two or more."
