@@ -24,6 +24,9 @@ GUESSING = 12.0
 SMALL_GAP, LARGE_GAP = 0.3, 1.0
 """Points of accuracy: less is no gap to speak of, more is overfitting."""
 
+KNOWN = 90.0
+"""Per cent of its training images that a network reads before it can be said to know them by heart."""
+
 RISE = 1.1
 """A test loss this many times its lowest has risen, rather than wobbled."""
 
@@ -154,6 +157,8 @@ def _gap(last: Record) -> str:
     above = f"Train accuracy is {_percent(train)}, {gap:.1f} points above {name} accuracy ({_percent(held_out)})"
     if gap < LARGE_GAP:
         return f"{above}: a small generalization gap."
+    if train < KNOWN:
+        return f"{above}. It has not learned its training images yet, so with more epochs the gap may close."
     return f"{above}: the network knows its training images better than new ones (overfitting)."
 
 

@@ -142,6 +142,11 @@ class TestAccuracy:
         assert sentence.startswith("Train accuracy is 99.80 %, 3.1 points above test accuracy (96.7 %)")
         assert "overfitting" in sentence
 
+    def test_an_early_gap_is_not_overfitting(self):
+        sentence = takeaway_accuracy([record(train_accuracy=51.3, eval_accuracy=18.3)])
+        assert sentence.endswith("It has not learned its training images yet, so with more epochs the gap may close.")
+        assert "33.0 points above" in sentence and "overfitting" not in sentence
+
     def test_few_test_images_prove_no_gap(self):
         history = [record(train_accuracy=98.0, eval_accuracy=97.0)]
         assert "overfitting" in takeaway_accuracy(history, eval_images=10_000)
