@@ -9,6 +9,7 @@ page = st.navigation(
     [
         st.Page("mnist_lab/ui/views/train.py", title="Train", icon="🏋️", default=True),
         st.Page("mnist_lab/ui/views/race.py", title="Race", icon="🏁"),
+        st.Page("mnist_lab/ui/views/lessons.py", title="Lessons", icon="🎓"),
         st.Page("mnist_lab/ui/views/runs.py", title="Runs", icon="🗂️"),
         st.Page("mnist_lab/ui/views/mistakes.py", title="Mistakes", icon="🔎"),
         st.Page("mnist_lab/ui/views/draw.py", title="Draw", icon="✏️"),

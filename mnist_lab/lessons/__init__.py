@@ -1,0 +1,1 @@
+"""Lessons: short guided experiments, each a text file that anybody can write."""
