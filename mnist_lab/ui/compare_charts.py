@@ -21,6 +21,8 @@ COLORS, DASHES = (BLUE, VERMILLION, GREEN, PURPLE), (SOLID, DASHED, DOTTED, (8, 
 MAX_DOTS = 1_500  # above 2,000 marks Streamlit's renderer does without accessible ones
 LEGEND_LINE, PLOT = 20, 320  # pixels
 ROW, AXIS = 46, 60  # pixels: a row with its name above it; the axis with its title
+ROOM = 3  # times what the values span: what an interval may take of the chart beside them before it is cut off
+CUT = "intervals are cut off at the edge"
 Row = dict[str, Any]
 
 
@@ -62,7 +64,11 @@ def curves_chart(
 
 
 def rows_chart(rows: Sequence[Interval], x_title: str, description: str, *, zero: bool = True) -> Chart:
-    """Means with their intervals and single values, a row each, from top to bottom; `zero` draws a line at 0."""
+    """Means with their intervals and single values, a row each, from top to bottom; `zero` draws a line at 0.
+
+    Intervals of two seeds may be a thousand times as long as what they are about: then the axis says that it ends
+    before they do.
+    """
     named = [{"place": place, "row": row} for place, row in enumerate(rows)]
     means = [
         {
@@ -79,7 +85,9 @@ def rows_chart(rows: Sequence[Interval], x_title: str, description: str, *, zero
     # A layer without a number in it makes Vega warn, so it is left out.
     present = tuple(name for name in ("low", "wide_low") if any(row[name] is not None for row in means))
     present += ("dots",) * bool(dots)
-    spec = _rows_spec(tuple(row.name for row in rows), x_title, description, zero, present)
+    domain = _domain(rows, zero)
+    title = f"{x_title}; {CUT}" if domain else x_title
+    spec = _rows_spec(tuple(row.name for row in rows), title, description, zero, present, domain)
     return Chart(spec, {"rows": means, **({"dots": dots} if dots else {})})
 
 
@@ -89,6 +97,17 @@ def heat_chart(cells: list[Row], title: str) -> Chart:
     They are put in order by `count` and `share`, which are the first two as numbers.
     """
     return Chart(_heat_spec(title), {"cells": cells})
+
+
+def _domain(rows: Sequence[Interval], zero: bool) -> tuple[float, float] | None:
+    """Where the axis ends if some intervals are too long to be shown whole; None if all of them fit."""
+    values = [row.mean for row in rows] + [value for row in rows for value, _ in row.dots] + [0.0] * zero
+    ends = [end for row in rows for end in (row.low, row.high, row.wide_low, row.wide_high) if end is not None]
+    room = ROOM * (max(values) - min(values))
+    low, high = min(values) - room, max(values) + room
+    if not room or not ends or (min(ends) >= low and max(ends) <= high):
+        return None
+    return max(low, min(ends + values)), min(high, max(ends + values))
 
 
 def _spoken(row: Interval) -> str:
@@ -138,7 +157,10 @@ def _curves_spec(
 
 
 @lru_cache(maxsize=64)
-def _rows_spec(names: tuple[str, ...], x_title: str, description: str, zero: bool, present: tuple[str, ...]) -> str:
+def _rows_spec(
+    names: tuple[str, ...], x_title: str, description: str, zero: bool, present: tuple[str, ...],
+    domain: tuple[float, float] | None,
+) -> str:
     # The name stands over its row, inside the chart: beside it, on a phone, it would leave no room for the row.
     titles = " : ".join(f"datum.value === {place} ? {_quoted(name)}" for place, name in enumerate(names))
     y = alt.Y("place:O", scale=alt.Scale(domain=list(range(len(names)))), axis=alt.Axis(
@@ -147,14 +169,14 @@ def _rows_spec(names: tuple[str, ...], x_title: str, description: str, zero: boo
     ))
     x_axis = alt.Axis(title=x_title, tickCount=5)
 
-    scale = alt.Scale(zero=zero, padding=14)
+    scale = alt.Scale(zero=zero, padding=14) if domain is None else alt.Scale(domain=list(domain), nice=False)
 
     def layer(data: str, field: str) -> alt.Chart:
         return alt.Chart(alt.NamedData(data)).encode(x=alt.X(f"{field}:Q", scale=scale, axis=x_axis), y=y)
 
     def line(low: str, high: str, width: int) -> alt.Chart:
         known = layer("rows", low).transform_filter(f"isValid(datum.{low})")
-        return known.mark_rule(strokeWidth=width, yOffset=6, aria=False).encode(x2=f"{high}:Q", color=color)
+        return known.mark_rule(strokeWidth=width, yOffset=6, clip=True, aria=False).encode(x2=f"{high}:Q", color=color)
 
     about = [alt.Tooltip("name:N", title="Row")]
     color = alt.when("datum.decided").then(alt.value(VERMILLION)).otherwise(alt.value(BLUE))
