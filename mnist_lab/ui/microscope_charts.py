@@ -124,7 +124,8 @@ def points_chart(look: Points, rows: Sequence[tuple[Any, str, float, str]]) -> C
 def _histogram_spec(layer: str) -> str:
     weight = alt.Axis(title="Weight", format="~g", tickCount=5, grid=False)
     number = alt.Axis(title="Number of weights", format=",d", tickCount=4, tickMinStep=1)
-    bars = alt.Chart(alt.NamedData("bins")).mark_bar(color=BLUE, binSpacing=0.5).encode(
+    # With an outline a bar is seen even where the weights of an epoch fill next to nothing of the axis.
+    bars = alt.Chart(alt.NamedData("bins")).mark_bar(color=BLUE, stroke=BLUE, strokeWidth=1, binSpacing=1.5).encode(
         x=alt.X("start:Q", bin="binned", axis=weight), x2="end:Q", y=alt.Y("count:Q", axis=number),
         tooltip=[
             alt.Tooltip("start:Q", title="From", format=".3~g"), alt.Tooltip("end:Q", title="To", format=".3~g"),

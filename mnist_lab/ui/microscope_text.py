@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mnist_lab.microscope_weights import LayerShare, NormScale
     from mnist_lab.ui.microscope_data import BatchMates
 
+REACH = 1e-3  # as `measures.SMALL`, whose module imports torch
 LITTLE = 1.0  # points of accuracy: what pruning may cost before the network is called the worse for it
 NO_PENALTY = (
     "This run has no L1 penalty and no weight decay: nothing but the data loss was lowered, and nothing pulled its "
@@ -35,10 +36,10 @@ TESTS = {
 
 
 def percent(share: float | None) -> str:
-    """A share, 0 to 1, in per cent: small ones with two figures, nothing as 0 %."""
+    """A share, 0 to 1, in per cent: small ones with two figures, nothing as 0 %, and no less than all as 100 %."""
     if share is None:
         return "–"
-    value = 100 * share
+    value = min(100 * share, 99.9) if share < 1 else 100
     return f"{value:.1f} %" if value >= 1 else f"{value:.2g} %"
 
 
@@ -46,9 +47,11 @@ def histogram_text(histogram: Mapping[str, Sequence[float]], layer: str, epoch: 
     """How many weights of a layer lie next to zero after an epoch."""
     counts, edges = histogram["counts"], histogram["edges"]
     middle, whole = counts[len(counts) // 2], sum(counts)
+    # The histogram reaches at least so far, whatever the weights.
+    largest = f"the largest is {edges[-1]:.2g}" if edges[-1] > REACH else f"none is above {REACH:g}"
     return (
         f"After epoch {epoch}, {percent(middle / whole if whole else None)} of the {int(whole):,} weights of {layer} "
-        f"are in the middle bar (within {edges[len(edges) // 2]:.2g} of zero); the largest is {edges[-1]:.2g} in size."
+        f"are in the middle bar (within {edges[len(edges) // 2]:.2g} of zero); {largest} in size."
     )
 
 

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from microscope_records import CONFIG, L1, network
 
 from mnist_lab.data import files
+from mnist_lab.measures import histogram
 from mnist_lab.microscope_ghosts import GhostStatistics, norm_names
 from mnist_lab.microscope_pull import Pull, Pulls
 from mnist_lab.microscope_weights import LayerShare, NormScale
@@ -66,9 +67,19 @@ def test_the_run_to_begin_with():
 
 @pytest.mark.parametrize(("share", "said"), [
     (None, "–"), (0, "0 %"), (1, "100.0 %"), (0.01234, "1.2 %"), (0.0012345, "0.12 %"), (1.2e-6, "0.00012 %"),
+    (9527 / 9528, "99.9 %"),
 ])
 def test_per_cent(share, said):
     assert text.percent(share) == said
+
+
+def test_words_on_a_histogram():
+    assert text.histogram_text(HISTOGRAM, "conv1", 3) == (
+        "After epoch 3, 33.3 % of the 6 weights of conv1 are in the middle bar (within 0.1 of zero); "
+        "the largest is 0.2 in size."
+    )
+    gone = histogram(torch.tensor([0.0, 0.0, 1e-7]))  # reaches further than the weights
+    assert text.histogram_text(gone, "conv1", 3).endswith("of zero); none is above 0.001 in size.")
 
 
 def test_words_on_shares():
@@ -166,6 +177,7 @@ def test_the_specification_is_the_same_whatever_the_epoch():
     first, second = (charts.epochs_chart(ZEROS, 4, dict.fromkeys(range(1, end), 1.0), None) for end in (2, 4))
     assert first.spec == second.spec and first.data != second.data
     other = HISTOGRAM | {"counts": [0, 1, 9]}
+    assert '"stroke"' in charts.histogram_chart(HISTOGRAM, 1, "a").spec, "else a thin bar is hardly seen"
     assert charts.histogram_chart(HISTOGRAM, 1, "a").spec == charts.histogram_chart(other, 2, "a").spec
 
 
