@@ -111,6 +111,45 @@ def button(at: AppTest, label: str):
     return found
 
 
+def box(at: AppTest, label: str, kind: str = "selectbox"):
+    """The one box with that label, or the one widget of another kind."""
+    (found,) = [box for box in getattr(at, kind) if box.label == label]
+    return found
+
+
+def open_page(path: str, **parameters: str) -> AppTest:
+    """A page of the app, through the whole of it, as a link with these parameters opens it."""
+    at = AppTest.from_file(str(Path(__file__).parents[2] / "app.py"), default_timeout=120)
+    at.session_state[token.TOKEN_KEY] = {"token": OWNER}
+    at.run()
+    at.switch_page(path)
+    return look(at, **parameters)
+
+
+def page_alone(name: str, view: str, browser: str | None = OWNER, **parameters: str) -> AppTest:
+    """A page as app.py runs it, without the first page, which takes longer to draw than most tests.
+
+    `name` is the page's, as in "Race"; `view` is the function that draws it, as in "race_view.render_race".
+    """
+    module, function = view.split(".")
+    at = AppTest.from_string(
+        f"from mnist_lab.ui import state\nfrom mnist_lab.ui.{module} import {function}\n\n"
+        f"state.enter({name!r})\n{function}()\n", default_timeout=60,
+    )
+    if browser:
+        at.session_state[token.TOKEN_KEY] = {"token": browser}
+    return look(at, **parameters)
+
+
+def look(at, **parameters: str) -> AppTest:
+    """Run the page, or a widget of it that was just used, with these parameters in the URL."""
+    for name, text in parameters.items():
+        at.query_params[name] = text
+    at = at.run()
+    assert not at.exception, at.exception
+    return at
+
+
 def query(at: AppTest) -> dict[str, str]:
     """The URL's parameters: `AppTest` gives a list of those that it was given and a text of those the app has set."""
     return {name: value if isinstance(value, str) else value[0] for name, value in at.query_params.items()}

@@ -10,11 +10,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from compare_records import trained, with_studies
-from lab import OWNER, Lab, query, words
+from lab import Lab, box, open_page, query, words
 from streamlit.testing.v1 import AppTest
 
 from mnist_lab.runs.record import HISTORY
-from mnist_lab.ui import compare_find, token
+from mnist_lab.ui import compare_find
 
 PAGE = "mnist_lab/ui/views/compare.py"
 
@@ -42,20 +42,7 @@ def studies(lab):
 
 
 def page(**parameters: str) -> AppTest:
-    at = AppTest.from_file(str(Path(__file__).parents[2] / "app.py"), default_timeout=60)
-    at.session_state[token.TOKEN_KEY] = {"token": OWNER}
-    at.run()
-    at.switch_page(PAGE)
-    for name, text in parameters.items():
-        at.query_params[name] = text
-    at.run()
-    assert not at.exception, at.exception
-    return at
-
-
-def box(at, label: str):
-    (found,) = [box for box in at.selectbox if box.label == label]
-    return found
+    return open_page(PAGE, **parameters)
 
 
 def test_nothing_trained_yet(lab):

@@ -14,7 +14,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import Lab, button, query, words
+from lab import Lab, button, look, query, words
 
 from mnist_lab.collection import load
 from mnist_lab.config import RunConfig
@@ -51,12 +51,7 @@ def lab(tmp_path, monkeypatch, shipped):
 
 
 def page(lab, **values):
-    at = lab.page(path=DRAW_PAGE)
-    for name, value in values.items():
-        at.query_params[name] = value
-    at.run()
-    assert not at.exception, at.exception
-    return at
+    return look(lab.page(path=DRAW_PAGE), **values)
 
 
 def ready_made(lab, **values):

@@ -9,12 +9,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import OWNER, RUNS_PAGE, Lab, button, query, words
+from lab import RUNS_PAGE, Lab, box, button, open_page, query, words
 from microscope_records import CONFIG, L1, begin, epoch_of, finished, network
 from streamlit.testing.v1 import AppTest
 
 from mnist_lab.runs.networks import latest_network_of
-from mnist_lab.ui import microscope_data, token
+from mnist_lab.ui import microscope_data
 from mnist_lab.ui import microscope_text as text
 
 PAGE = "mnist_lab/ui/views/microscope.py"
@@ -37,20 +37,7 @@ def pair(lab):
 
 
 def page(**parameters: str) -> AppTest:
-    at = AppTest.from_file(str(Path(__file__).parents[2] / "app.py"), default_timeout=120)
-    at.session_state[token.TOKEN_KEY] = {"token": OWNER}
-    at.run()
-    at.switch_page(PAGE)
-    for name, value in parameters.items():
-        at.query_params[name] = value
-    at.run()
-    assert not at.exception, at.exception
-    return at
-
-
-def box(at, label: str):
-    (found,) = [box for box in at.selectbox if box.label == label]
-    return found
+    return open_page(PAGE, **parameters)
 
 
 def slider(at, label: str):

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import CONFIG, OTHER, OWNER, Lab, button, fake_training, query, words
+from lab import CONFIG, OTHER, OWNER, Lab, box, button, fake_training, look, page_alone, query, words
 from streamlit.testing.v1 import AppTest
 
 from mnist_lab.contestants import READY, Contestant, ReadyRace
@@ -59,35 +59,8 @@ def wait(lab, race):
     assert all(lab.queue.job(id).join(20) for id in race.run_ids)
 
 
-# The page alone, as app.py runs it: to draw the first page before it, as `AppTest` must, takes longer than the test.
-APP = """
-from mnist_lab.ui import state
-from mnist_lab.ui.race_view import render_race
-
-state.enter("Race")
-render_race()
-"""
-
-
 def page(browser: str | None = OWNER, **parameters: str) -> AppTest:
-    at = AppTest.from_string(APP, default_timeout=60)
-    if browser:
-        at.session_state[token.TOKEN_KEY] = {"token": browser}
-    for name, text in parameters.items():
-        at.query_params[name] = text
-    return look(at)
-
-
-def look(at) -> AppTest:
-    """Run the page, or a widget of it that was just used."""
-    at = at.run()
-    assert not at.exception, at.exception
-    return at
-
-
-def box(at, label: str, kind: str = "selectbox"):
-    (found,) = [box for box in getattr(at, kind) if box.label == label]
-    return found
+    return page_alone("Race", "race_view.render_race", browser, **parameters)
 
 
 def rows(at) -> list[dict[str, str]]:
