@@ -15,7 +15,7 @@ from lab_server import PATIENCE, LabServer, launch
 
 FAILED = pytest.StashKey[bool]()
 # Streamlit asks a sub-page for two addresses that only the first page has, and then finds them there.
-SUB_PAGES = ("race", "runs", "mistakes", "draw", "compare")
+SUB_PAGES = ("race", "runs", "mistakes", "draw", "compare", "microscope")
 HARMLESS = tuple(f"/{page}/_stcore/{name}" for page in SUB_PAGES for name in ("health", "host-config"))
 
 
