@@ -93,7 +93,7 @@ def _stop_button(run: FoundRun, queue: RunQueue, owner_hash: str | None) -> None
 def _why_no_stop(run: FoundRun, owner_hash: str | None) -> str | None:
     """Why this browser cannot stop the run now; None if it can."""
     if not run.is_live:
-        return "This run has ended."
+        return "This run is not going on." if run.state == "interrupted" else "This run has ended."
     if run.job is None:
         return "This run was started outside the app, so it has to be stopped there."
     if not run.job.may_change(owner_hash):

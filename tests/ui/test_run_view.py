@@ -249,6 +249,7 @@ def test_failed(lab):
 def test_interrupted_and_resumed_by_its_owner(lab):
     at = lab.page(lab.interrupted())
     assert "After epoch 2 of 3" in words(at) and "can go on from there" in words(at)
+    assert "This run is not going on." in words(at) and "This run has ended." not in words(at)
     lab.gated()
     run = query(at)["run"]
     button(at, "Resume").click().run()
