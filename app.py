@@ -5,11 +5,13 @@ import streamlit as st
 from mnist_lab.ui import cache, state, token
 
 st.set_page_config(page_title="MNIST Lab", page_icon="🔬", layout="wide", initial_sidebar_state="auto")
+in_class = [st.Page("mnist_lab/ui/views/class.py", title="Class", icon="👥")] if cache.classroom() else []
 page = st.navigation(
     [
         st.Page("mnist_lab/ui/views/train.py", title="Train", icon="🏋️", default=True),
         st.Page("mnist_lab/ui/views/race.py", title="Race", icon="🏁"),
         st.Page("mnist_lab/ui/views/lessons.py", title="Lessons", icon="🎓"),
+        *in_class,
         st.Page("mnist_lab/ui/views/runs.py", title="Runs", icon="🗂️"),
         st.Page("mnist_lab/ui/views/mistakes.py", title="Mistakes", icon="🔎"),
         st.Page("mnist_lab/ui/views/draw.py", title="Draw", icon="✏️"),

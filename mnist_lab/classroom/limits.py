@@ -22,7 +22,7 @@ class Limits:
     """
 
     queue: int = 60
-    queue_each: int = 6
+    queue_each: int = 20
     runs: int = 1_000
     runs_each: int = 40
     epochs: int = 30

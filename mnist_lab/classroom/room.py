@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mnist_lab.classroom.limits import Limits, from_environment
 from mnist_lab.classroom.locks import TaskFile, broken
-from mnist_lab.classroom.pool import PoolReader
+from mnist_lab.classroom.pool import Group, PoolReader, setting_of
 from mnist_lab.config import RunConfig
 from mnist_lab.config_forms import same_setting
-from mnist_lab.runs.job import Job
+from mnist_lab.runs.race import RaceStore, stop_runs
 from mnist_lab.runs.record import RunError, RunSummary
 from mnist_lab.runs.store import RunStore
 
+if TYPE_CHECKING:
+    from mnist_lab.runs.job import Job
+    from mnist_lab.runs.queue import RunQueue
+
 SEEDS = 9_999  # browsers are told apart by the last four digits of their seeds
 NEXT_SEED = 10_000  # from one run of a browser to its next of the same setting
+STOP_SECONDS = 20.0  # that stopped runs have to write their records before they are deleted
 
 
 class Classroom:
@@ -110,6 +116,38 @@ class Classroom:
         """Whether limits and the task hold for this browser."""
         with self._lock:
             return owner in self._trusted
+
+    def stop_all(self, queue: RunQueue) -> None:
+        """Stop what runs, and empty the line."""
+        stop_runs(queue, [job.id for job in queue.jobs()])
+
+    def ids(self, group: Group | None = None) -> list[str]:
+        """The runs that browsers have started, ended or not, newest first; of that group's setting only, if given."""
+        return [run.id for run in self._runs() if group is None or setting_of(run.config) == group.setting]
+
+    def delete(self, ids: Sequence[str]) -> list[str]:
+        """Delete these runs. Returns a sentence for each that could not be deleted."""
+        problems = []
+        for id in ids:
+            try:
+                self.store.delete(id)
+            except (RunError, OSError) as error:
+                problems.append(str(error))
+        self.pool.refresh()
+        return problems
+
+    def clear(self, queue: RunQueue) -> list[str]:
+        """Stop and delete every run and race of the class. Returns a sentence for each run that is still there."""
+        jobs = queue.jobs()
+        self.stop_all(queue)
+        deadline = time.monotonic() + STOP_SECONDS
+        for job in jobs:
+            job.join(max(0.0, deadline - time.monotonic()))
+        races = RaceStore(self.store)
+        for race in races.list():
+            if race.owner_hash is not None:
+                races.delete(race.id)
+        return self.delete(self.ids())
 
     def _runs(self) -> list[RunSummary]:
         return [run for run in self.store.list() if isinstance(run, RunSummary) and run.owner_hash is not None]

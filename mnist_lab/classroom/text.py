@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mnist_lab.classroom.pool import Group, Spread
+from mnist_lab.classroom.pool import Curve, Group, Spread
 
 SEED_DECIDES = (
     "The seed decides everything that is random: the weights at the start, the order of the images, which images are "
@@ -28,7 +28,7 @@ def takeaway(found: Spread | None) -> str:
     return (
         f"The {found.runs} runs differ in nothing but the seed, and end between {found.low:.2f} % and "
         f"{found.high:.2f} %: {found.high - found.low:.2f} points apart. Two of them taken at random are "
-        f"{found.gap:.2f} points apart on average. Who compares two settings by one run each will see a difference of "
+        f"{found.gap:.2f} points apart on average. Whoever compares two settings by one run each will see a difference of "
         "about that size even where there is none."
     )
 
@@ -42,6 +42,14 @@ def mean_text(found: Spread) -> str:
         f"Mean {found.mean:.2f} %, standard deviation {found.deviation:.2f} points. The 95 % interval of the mean is "
         f"{low:.2f} to {high:.2f} %. More runs make this interval narrower; they do not bring the runs closer together."
     )
+
+
+def curves_text(curves: Sequence[Curve]) -> str:
+    """How far apart the runs are on their way, and what the lines are; curves of different lengths are cut short."""
+    ends = [tuple(zip(*points, strict=True)) for points in zip(*curves, strict=False)]
+    said = [f"{max(values) - min(values):.2f} points apart after epoch {epochs[0]}" for epochs, values in ends]
+    lines = "A pale line is one run, the thick one their mean."
+    return f"{lines} The runs are {said[0]} and {said[-1]}." if len(said) > 1 else lines
 
 
 def repeats_text(group: Group) -> str:

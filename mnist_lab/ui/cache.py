@@ -8,6 +8,8 @@ import threading
 
 import streamlit as st
 
+from mnist_lab.classroom.limits import is_on
+from mnist_lab.classroom.room import Classroom
 from mnist_lab.config import RunConfig
 from mnist_lab.runs.job import explain
 from mnist_lab.runs.library import Library
@@ -34,13 +36,20 @@ def library() -> Library:
     return Library(store())
 
 
+@st.cache_resource(show_spinner=False)
+def classroom() -> Classroom | None:
+    """The class of this server; None without class mode. Raises `RunError` when its variables cannot be used."""
+    return Classroom(store()) if is_on() else None
+
+
 @st.cache_resource(show_spinner=False, on_release=RunQueue.shutdown)
 def queue() -> RunQueue:
     """The queue that every session's runs go through; clearing the cache stops its runs and keeps their records.
 
     Raises `RunError` when MNIST_LAB_WORKERS cannot be used.
     """
-    return RunQueue(store())
+    room = classroom()
+    return RunQueue(store(), admit=room.admit if room else None)
 
 
 def warm_up() -> None:

@@ -43,6 +43,7 @@ def show_preset() -> None:
     st.selectbox(
         "Preset", options, options.index(default), format_func=_preset_title, key=key, on_change=_take_preset,
         args=(key,), help="Sets all controls at once. Seed, device and precision stay as they are.",
+        disabled=KNOBS.keys() <= state.locks().keys(),
     )
 
 
@@ -83,6 +84,7 @@ def show_controls(problems: dict[str, str], source: str) -> None:
 
 def _show_augmentation() -> None:
     current = {name: state.values()[name] for name in (*AUGMENTATION, "interpolation")}
+    locked = [name for name in current if name in state.locks()]
     name = next((n for n, (_, knobs) in AUGMENTATIONS.items() if knobs == current), CUSTOM)
     options = [*AUGMENTATIONS] + [CUSTOM] * (name == CUSTOM)
     key, default = state.widget(RECIPE, name, options)
@@ -90,8 +92,10 @@ def _show_augmentation() -> None:
         "Augmentation", options, options.index(default), key=key, on_change=_take_augmentation, args=(key,),
         format_func=lambda n: CUSTOM if n == CUSTOM else AUGMENTATIONS[n][0],
         help="Changes every training image a little at random each time it is seen, so that there is always "
-        "something new to learn from.",
+        "something new to learn from.", disabled=bool(locked),
     )
+    if locked:
+        st.caption(f"🔒 {state.locks()[locked[0]].why}")
 
 
 def _show_layers(config: RunConfig) -> None:

@@ -105,10 +105,11 @@ def _resume(run: FoundRun, queue: RunQueue, owner_hash: str | None) -> None:
 
 def _next(run: FoundRun) -> None:
     again = run.config.replace(seed=(run.config.seed + 1) % (MAX_SEED + 1))
+    seed = "another seed" if "seed" in state.locks() else f"seed {again.seed}"  # a class gives it out
     with st.container(horizontal=True):
         st.button(
             "Run again with another seed", key="run_again", on_click=_start, args=(again,),
-            help=f"The same settings with seed {again.seed}: how much of the result is chance?",
+            help=f"The same settings with {seed}: how much of the result is chance?",
         )
         st.button(
             "Use these settings", key="run_settings", on_click=state.set_config, args=(run.config,),

@@ -15,15 +15,16 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_lab.config import KNOBS, ConfigError, RunConfig, check
-from mnist_lab.config_forms import from_query, parse_value, to_query
-from mnist_lab.presets import DEFAULT_PRESET, PRESETS, preset_of
+from mnist_lab.classroom.locks import LOCK, lock_text
+from mnist_lab.config import KNOBS, RunConfig, check
+from mnist_lab.config_forms import to_query
+from mnist_lab.presets import PRESETS, preset_of
 from mnist_lab.runs.record import RunError
-from mnist_lab.ui import cache, page_state, token
+from mnist_lab.ui import cache, class_state, page_state
+from mnist_lab.ui.address import RUN, ignored_text, read_address
+from mnist_lab.ui.class_state import Lock
 
 TRAIN = "Train"
-RUN = "run"  # query parameter: the id of the run on the page
-MAX_LENGTH = 40  # of a value in the URL: no setting needs more, and more would not be readable in a message
 LATE_SECONDS = 1.0  # within which a request may still come with the URL that we replaced
 _KEY = "mnist_lab"
 
@@ -40,12 +41,16 @@ class _Widget:
 
 @dataclass
 class _State:
-    """One session's own state. `values` may contradict one another; `good` are the last settings that did not."""
+    """One session's own state. `values` may contradict one another; `good` are the last settings that did not.
 
-    good: RunConfig = PRESETS[DEFAULT_PRESET].config
-    values: dict[str, Any] = field(default_factory=lambda: PRESETS[DEFAULT_PRESET].config.to_dict())
+    `locked` is what the session's link locks: name -> value.
+    """
+
+    good: RunConfig = field(default_factory=lambda: PRESETS[class_state.default_preset()].config)
+    values: dict[str, Any] = field(default_factory=lambda: PRESETS[class_state.default_preset()].config.to_dict())
     rejected: dict[str, tuple[str, str]] = field(default_factory=dict)
-    base: str | None = DEFAULT_PRESET
+    base: str | None = field(default_factory=class_state.default_preset)
+    locked: dict[str, Any] = field(default_factory=dict)
     run_id: str | None = None
     notices: list[str] = field(default_factory=list)
     download_problem: str | None = None
@@ -73,6 +78,7 @@ def enter(page: str) -> None:
         _write_url(state)
     elif query != state.query and not late:
         _read_url(state, query)
+    _hold(state)
 
 
 def rerun() -> None:
@@ -84,6 +90,11 @@ def rerun() -> None:
 def values() -> dict[str, Any]:
     """Every knob by name as it is set on the page; not necessarily possible together."""
     return dict(_state().values)
+
+
+def locks() -> dict[str, Lock]:
+    """The settings that cannot be changed here, by name; none without class mode."""
+    return class_state.locks(_state().locked)
 
 
 def rejected() -> dict[str, tuple[str, str]]:
@@ -100,6 +111,12 @@ def problems() -> dict[str, str]:
 def current_config() -> RunConfig | None:
     """The settings on the page; None while they cannot be trained (see `problems`)."""
     return None if problems() else RunConfig(**_state().values)
+
+
+def is_same_run(config: RunConfig) -> bool:
+    """Whether Start would train just that once more."""
+    current = current_config()
+    return current is not None and class_state.same_run(config, current)
 
 
 def last_good_config() -> RunConfig:
@@ -166,11 +183,12 @@ def start_run(config: RunConfig) -> str:
     owner = owner_hash()
     if owner is None:
         raise RunError("The browser has not answered yet. Try again in a second.")
-    queue = cache.queue()
-    under_way = (job for job in queue.jobs() if (job.owner_hash, job.config) == (owner, config))
-    job = next(under_way, None) or queue.submit(config, owner=owner)
-    set_config(config)
-    state = _state()
+    queue, state = cache.queue(), _state()
+    live = queue.jobs()
+    new = class_state.to_be_run(config, state.locked, live)
+    under_way = (job for job in live if job.owner_hash == owner and class_state.same_run(job.config, config))
+    job = next(under_way, None) or queue.submit(new, owner=owner)
+    set_config(job.config)
     state.run_id = job.id
     _write_url(state)
     return state.run_id
@@ -178,8 +196,7 @@ def start_run(config: RunConfig) -> str:
 
 def owner_hash() -> str | None:
     """The hash of this browser's token; None until the browser has sent it."""
-    known = token.known_token()
-    return token.owner_hash(known) if known else None
+    return class_state.owner()
 
 
 def notices() -> list[str]:
@@ -241,10 +258,23 @@ def _state() -> _State:
 
 
 def _set(state: _State, new: dict[str, Any], keep: dict[str, tuple[str, str]] | None = None) -> None:
+    new = new | _held(state)
     state.values, state.rejected, state.notices, state.changed = new, keep or {}, [], True
     if not check(new):
         state.good = RunConfig(**new)
         state.base = preset_of(state.good) or state.base
+
+
+def _held(state: _State) -> dict[str, Any]:
+    return {name: lock.value for name, lock in class_state.locks(state.locked).items()}
+
+
+def _hold(state: _State) -> None:
+    """Bring the settings to what is locked: the class may have a task by now."""
+    if any(state.values[name] != value for name, value in _held(state).items()):
+        notices, changed = state.notices, state.changed
+        _set(state, state.values)
+        state.notices, state.changed = notices, changed
 
 
 def _write_url(state: _State) -> None:
@@ -253,6 +283,8 @@ def _write_url(state: _State) -> None:
     query = to_query(state.good) or {"network": state.good.network}
     if state.run_id:
         query[RUN] = state.run_id
+    if state.locked:
+        query[LOCK] = lock_text(state.locked)
     before = st.query_params.to_dict()
     if query != before:
         st.query_params.from_dict(query)
@@ -261,35 +293,16 @@ def _write_url(state: _State) -> None:
 
 
 def _read_url(state: _State, query: dict[str, str]) -> None:
-    run_id = query.get(RUN) or None
-    base, ignored = None, []
-    if run_id and not query.keys() & KNOBS.keys():
+    found = read_address(query, locks=class_state.room() is not None)
+    config = found.config
+    if config is None and found.run_id and not query.keys() & KNOBS.keys():
         with contextlib.suppress(RunError):  # the page itself says what is wrong with that run
-            base = _config_of(run_id)
-    settings = {name: text for name, text in query.items() if name != RUN}
-    for name in [name for name, text in settings.items() if name not in KNOBS or len(text) > MAX_LENGTH]:
-        ignored.append(_why_not(name, settings.pop(name)))
-    config, more = from_query(settings)
-    ignored += more
-    if not settings or (more and config == RunConfig()):  # nothing in the URL, or nothing of use
-        config = base or PRESETS[DEFAULT_PRESET].config
+            config = _config_of(found.run_id)
+    config = config or PRESETS[class_state.default_preset()].config
+    state.locked = {name: getattr(config, name) for name in found.locked}
     set_config(config)
-    state.run_id, state.query, state.notices, state.changed = run_id, query, [_from_url(ignored)] * bool(ignored), False
-
-
-def _why_not(name: str, text: str) -> str:
-    if name in KNOBS:
-        return f"{KNOBS[name].label} cannot be {len(text):,} characters long."
-    try:
-        parse_value(name[:MAX_LENGTH], text)
-    except ConfigError as error:
-        return str(error)
-    return f"There is no setting {name[:MAX_LENGTH]!r}."
-
-
-def _from_url(ignored: list[str]) -> str:
-    what = "A part of the address was" if len(ignored) == 1 else f"{len(ignored)} parts of the address were"
-    return f"{what} ignored. {' '.join(ignored)}"
+    state.run_id, state.query, state.changed = found.run_id, query, False
+    state.notices = [ignored_text(found.ignored)] if found.ignored else []
 
 
 def _config_of(id: str) -> RunConfig:

@@ -6,7 +6,8 @@ import streamlit as st
 
 from mnist_lab.config_forms import differences
 from mnist_lab.runs.record import RunError
-from mnist_lab.ui import cache, controls, source, state
+from mnist_lab.ui import cache, class_state, controls, source, state
+from mnist_lab.ui.class_wait import show_line
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.widgets import changes_text
 
@@ -28,7 +29,7 @@ def render_train() -> None:
         controls.show_preset()
     settings, notes = st.container(key="settings"), st.container(key="notes")
     status = source.show_source()
-    problems = state.problems() | source.too_many_images(status)
+    problems = state.problems() | source.too_many_images(status) | class_state.too_much(state.current_config())
     reason = _why_no_start(problems)
     start.button(
         "Start", type="primary", key="start", icon=":material/play_arrow:", width="stretch", on_click=_start,
@@ -40,6 +41,7 @@ def render_train() -> None:
             st.warning(plain(text), icon="⚠️")
     with st.sidebar:
         controls.show_controls(problems, source.source_text(status))
+    _show_class()
     _show_run()
     if not cache.engine_ready():
         _wait_for_engine()
@@ -54,8 +56,9 @@ def _why_no_start(problems: dict[str, str]) -> str | None:
         return "One moment: waiting for the browser."
     run_id = state.current_run_id()
     job = cache.queue().job(run_id) if run_id else None
-    if job and job.state in ("queued", "running") and not job.stopping and job.config == state.current_config():
-        return "A run with exactly these settings is under way. Change a setting (the seed, for one) to start another."
+    if job and job.state in ("queued", "running") and not job.stopping and state.is_same_run(job.config):
+        other = "Change a setting" if "seed" in state.locks() else "Change a setting (the seed, for one)"
+        return f"A run with exactly these settings is under way. {other} to start another."
     return None
 
 
@@ -67,6 +70,13 @@ def _start() -> None:
         state.start_run(config)
     except RunError as error:
         state.notify(str(error))
+
+
+def _show_class() -> None:
+    """The class's line, and where its runs are seen together; nothing without class mode."""
+    if room := class_state.room():
+        show_line(room)
+        st.page_link(class_state.VIEW, label="See the class's runs in one picture", icon="👥")
 
 
 def _show_run() -> None:
@@ -95,6 +105,8 @@ def _show_changes() -> None:
     with st.container(key="changes"):
         shown, current = state.current_run_config(), state.current_config()
         changes = differences(shown, current) if shown and current else {}
+        for name in changes.keys() & class_state.given_out(state.locks()):
+            del changes[name]
         if changes:
             st.caption(plain(f"The settings have changed since this run: {changes_text(changes)}."))
 

@@ -19,20 +19,25 @@ DIGITS = 6  # of a slider's value
 
 
 def show_knob(name: str, problems: dict[str, str]) -> None:
-    """The control of one knob, its help, and what is wrong with it. Nothing while the knob changes nothing."""
+    """The control of one knob, its help, and what is wrong with it. Nothing while the knob changes nothing.
+
+    A locked one can be read and not be changed, and says why.
+    """
     if not matters(name, state.values()):
         return
-    knob = KNOBS[name]
+    knob, lock = KNOBS[name], state.locks().get(name)
     if knob.choices is not None:
-        _choice(name)
+        _choice(name, lock is not None)
     elif TYPES[name] is bool:
-        _check_box(name)
+        _check_box(name, lock is not None)
     elif knob.suggestions:
-        _log_scale(name)
+        _log_scale(name, lock is not None)
     elif TYPES[name] is int:
-        _number(name)
+        _number(name, lock is not None)
     else:
-        _slider(name)
+        _slider(name, lock is not None)
+    if lock:
+        st.caption(f"🔒 {lock.why}")
     if name in problems:
         st.error(plain(problems[name]))
 
@@ -75,13 +80,13 @@ def parse_exact(name: str, text: str) -> Any:
     return value
 
 
-def _choice(name: str) -> None:
+def _choice(name: str, locked: bool) -> None:
     knob = KNOBS[name]
     options = list(knob.choices)
     key, default = state.widget(name, state.values()[name])
     details = dict(
         options=options, index=options.index(default), format_func=knob.choices.get, key=key, help=knob.help,
-        on_change=_take, args=(name, key),
+        on_change=_take, args=(name, key), disabled=locked,
     )
     if len(options) <= FEW:
         st.radio(knob.label, horizontal=True, **details)
@@ -89,21 +94,23 @@ def _choice(name: str) -> None:
         st.selectbox(knob.label, **details)
 
 
-def _check_box(name: str) -> None:
+def _check_box(name: str, locked: bool) -> None:
     key, default = state.widget(name, state.values()[name])
-    st.checkbox(KNOBS[name].label, default, key=key, help=KNOBS[name].help, on_change=_take, args=(name, key))
+    st.checkbox(
+        KNOBS[name].label, default, key=key, help=KNOBS[name].help, on_change=_take, args=(name, key), disabled=locked,
+    )
 
 
-def _number(name: str) -> None:
+def _number(name: str, locked: bool) -> None:
     knob = KNOBS[name]
     key, default = state.widget(name, state.values()[name])
     st.number_input(
         knob.label, int(knob.low), int(knob.high), default, step=1, key=key, help=knob.help, on_change=_take,
-        args=(name, key),
+        args=(name, key), disabled=locked,
     )
 
 
-def _slider(name: str) -> None:
+def _slider(name: str, locked: bool) -> None:
     knob, factor = KNOBS[name], _factor(name)
     low, high = knob.low * factor, knob.high * factor
     step = 1.0 if high - low > STEPS / 10 else 0.01
@@ -111,24 +118,24 @@ def _slider(name: str) -> None:
     key, default = state.widget(name, round(state.values()[name] * factor, DIGITS))
     st.slider(
         knob.label, low, high, default, step, format=("%g" if step == 1.0 else "%.2f") + unit, key=key,
-        help=knob.help, on_change=_take_slider, args=(name, key),
+        help=knob.help, on_change=_take_slider, args=(name, key), disabled=locked,
     )
 
 
-def _log_scale(name: str) -> None:
+def _log_scale(name: str, locked: bool) -> None:
     knob, value = KNOBS[name], state.values()[name]
     options = _options(name, value)
     key, default = state.widget(name, value, options)
     slider, field = st.columns([5, 2], vertical_alignment="bottom")
     slider.select_slider(
         knob.label, options, default, format_func=lambda option: caption(name, option), key=key, help=knob.help,
-        on_change=_take, args=(name, key),
+        on_change=_take, args=(name, key), disabled=locked,
     )
     exact = exact_name(name)
     key, default = state.widget(exact, _exact_text(name, value))
     field.text_input(
         f"{knob.label}: exact value", default, key=key, label_visibility="collapsed", on_change=_take_exact,
-        args=(name, key),
+        args=(name, key), disabled=locked,
     )
 
 

@@ -13,7 +13,7 @@ from records import CONFIG, finished
 
 from mnist_lab.classroom import pool as pool_module
 from mnist_lab.classroom.pool import Group, PooledRun, PoolReader, setting_of, spread
-from mnist_lab.classroom.text import headline, mean_text, repeats_text, takeaway
+from mnist_lab.classroom.text import curves_text, headline, mean_text, repeats_text, takeaway
 from mnist_lab.config import RunConfig
 from mnist_lab.config_forms import same_setting
 
@@ -132,4 +132,8 @@ def test_what_is_said_of_the_spread():
     # Student's t for 2 degrees of freedom is 4.303; the standard error is 1.5275 / sqrt(3).
     assert "Mean 86.33 %" in mean_text(found) and "82.54 to 90.13 %" in mean_text(found)
     assert "made no difference" in takeaway(spread(group([90.0, 90.0])))
+    assert curves_text([((1, 50.0), (2, 90.0)), ((1, 60.0), (2, 91.5))]).endswith(
+        "The runs are 10.00 points apart after epoch 1 and 1.50 points apart after epoch 2."
+    )
+    assert curves_text([]) == curves_text([((1, 50.0),)]) == "A pale line is one run, the thick one their mean."
     assert headline(24) == "The class's 24 runs of the same setting"

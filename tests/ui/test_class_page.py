@@ -1,0 +1,207 @@
+"""The Class page: the picture for everybody, the link, the password, and what it opens."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from class_lab import CLASS_PAGE, PASSWORD, ClassLab
+from lab import OTHER, OWNER, Lab, button, words
+from test_state import of
+
+from mnist_lab.classroom.locks import parse_lock
+from mnist_lab.config import RunConfig
+from mnist_lab.config_forms import from_query
+from mnist_lab.contestants import varied
+from mnist_lab.runs.race import RaceStore, start_race
+from mnist_lab.ui import class_charts, class_state, token
+
+SETTING = RunConfig(train_images=300, epochs=3)
+OTHER_SETTING = SETTING.replace(norm="ghost")
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    lab = ClassLab(tmp_path, monkeypatch)
+    yield lab
+    lab.close()
+
+
+def runs(lab, accuracies, config=SETTING) -> None:
+    for seed, accuracy in enumerate(accuracies):
+        lab.finished(accuracy, browser=f"{seed:064x}", config=config.replace(seed=seed))
+
+
+def log_in(at, password: str = PASSWORD):
+    of(at.text_input, "Password").input(password)
+    return button(at, "Log in").click().run()
+
+
+def test_before_anything_is_finished_the_page_says_so(lab):
+    at = lab.open(CLASS_PAGE)
+    assert "No finished run of this setting yet" in words(at) and "A dot appears" in words(at)
+
+
+def test_the_runs_of_one_setting_in_one_picture_with_what_follows(lab):
+    runs(lab, (85.0, 86.0, 88.0))
+    runs(lab, (90.0,), OTHER_SETTING)
+    at = lab.open(CLASS_PAGE)
+    said = words(at)
+    assert "The class's 3 runs of the same setting" in said and "3.00 points apart" in said
+    assert "Mean 86.33 %" in said and "20 images of the bundled sample" in said
+    other = lab.room.pool().group_of(OTHER_SETTING)
+    linked = lab.open(CLASS_PAGE, setting=other.key)
+    assert "The class's one run of this setting" in words(linked) and "One run does not show" in words(linked)
+    assert "The class's 3 runs" in words(lab.open(CLASS_PAGE, setting="nonsense"))
+
+
+def test_the_picture_follows_while_runs_end_and_go(lab):
+    runs(lab, (85.0, 86.0))
+    at = lab.open(CLASS_PAGE)
+    lab.finished(80.0, config=SETTING.replace(seed=9))
+    at.run()
+    assert "The class's 3 runs" in words(at)
+    lab.room.delete(lab.room.ids())
+    at.run()
+    assert "No finished run" in words(at)
+
+
+def test_nobody_is_named(lab):
+    id = lab.finished(85.0, config=SETTING)
+    lab.store.rename(id, "Ada Lovelace")
+    at = lab.open(CLASS_PAGE, browser=OTHER)
+    assert "Ada" not in words(at) and token.owner_hash(OWNER) not in str(at.main)
+
+
+def test_the_dots_are_one_a_run_stacked_and_mine_are_marked(lab):
+    runs(lab, (85.0, 85.0, 88.0))
+    lab.finished(86.0, config=SETTING.replace(seed=7))
+    (group,) = lab.room.pool().groups
+    chart = class_charts.dots_chart(group, token.owner_hash(OWNER))
+    rows = chart.data["dots"].to_pylist()
+    assert [row["value"] for row in rows] == [85.0, 85.0, 86.0, 88.0] and [row["place"] for row in rows] == [1, 2, 1, 1]
+    assert [row["seed"] for row in rows if row["whose"] == class_charts.YOURS] == [7]
+    (band,) = chart.data["band"].to_pylist()
+    assert band["low"] < band["mean"] == 86.0 < band["high"]
+    curves = class_charts.curves_chart(group, lab.room.pool.curve)
+    assert curves.data["steps"].num_rows == 12 and curves.data["lines"].num_rows == 3
+    assert class_charts.curves_chart(group, lambda id: ()) is None
+    assert class_charts.dots_chart(group, None) is class_charts.dots_chart(group, None)
+
+
+def test_the_link_presets_and_locks_what_is_chosen(lab):
+    at = lab.open(norm="ghost", l1="1e-3", train_images="300", seed="4")
+    at.switch_page(CLASS_PAGE).run()
+    at.multiselect(key="class_lock").set_value(["norm", "dropout"]).run()
+    (code,) = at.code
+    query = {name: values[0] for name, values in parse_qs(urlsplit(code.value).query).items()}
+    assert parse_lock(query["lock"])[0] == ("norm", "dropout") and "seed" not in query
+    assert from_query(query)[0] == RunConfig(norm="ghost", l1=1e-3, train_images=300)
+    at.multiselect(key="class_lock").set_value(["all"]).run()
+    assert at.code[0].value.endswith("lock=all")
+
+
+def test_a_link_to_what_the_class_may_not_run_is_warned_of(lab):
+    at = lab.open(epochs="100", train_images="300")
+    at.switch_page(CLASS_PAGE).run()
+    assert "The class could not run this." in words(at) and "at most 30 epochs" in words(at)
+
+
+def test_without_a_password_nobody_logs_in_and_the_page_says_how_to_set_one(lab):
+    at = lab.open(CLASS_PAGE, secret=False)
+    assert "No password is set" in words(at) and ".streamlit/secrets.toml" in words(at)
+    assert not [field for field in at.text_input if field.label == "Password"]
+    assert not [one for one in at.button if one.label in ("Log in", "Stop all")]
+
+
+@pytest.mark.parametrize("wrong", ["", "sesame", "sesame a", PASSWORD + " ", "ä" * 1000])
+def test_a_wrong_password_opens_nothing(lab, wrong):
+    at = log_in(lab.open(CLASS_PAGE), wrong)
+    assert "That is not the password." in words(at)
+    assert not [one for one in at.button if one.label == "Stop all"]
+    assert not lab.room.is_trusted(token.owner_hash(OWNER))
+
+
+def test_the_teacher_stops_deletes_and_clears_for_this_session_only(lab):
+    lab.gated()
+    runs(lab, (85.0, 86.0))
+    runs(lab, (90.0,), OTHER_SETTING)
+    lab.finished(70.0, browser=OTHER, config=SETTING.replace(l1=1e-3))
+    kept = lab.finished(99.0, browser=None)
+    live = [lab.submit(owner=OTHER, config=SETTING.replace(seed=number)) for number in (20, 21)]
+    lab.gate.wait()
+    at = log_in(lab.open(CLASS_PAGE))
+    assert "Logged in" in words(at) and not [one for one in lab.open(CLASS_PAGE).button if one.label == "Stop all"]
+    of(at.selectbox, "Run").set_value(live[1].id).run()
+    button(at, "Stop this run").click().run()
+    assert live[1].state == "stopped" and live[0].state == "running"
+    ghost = lab.room.pool().group_of(OTHER_SETTING)
+    (id,) = lab.room.ids(ghost)
+    of(at.selectbox, "Run").set_value(id).run()
+    button(at, "Delete this run").click().run()
+    assert lab.room.pool().group_of(OTHER_SETTING) is None
+    at.button(key="class_delete_setting").click().run()
+    assert "Stop it first" in words(at), "the one that runs is of that setting"
+    at.button(key="class_clear").click().run()
+    assert lab.room.ids() == [] and lab.queue.jobs() == [] and not at.exception
+    assert [run.id for run in lab.store.list()] == [kept]
+
+
+def test_a_race_is_cleared_with_its_runs(lab):
+    race = start_race(
+        lab.queue, varied(SETTING, "dropout", (0.1,)), (0,), name="A race", owner=token.owner_hash(OTHER)
+    )
+    assert RaceStore(lab.store).list() == [race]
+    assert lab.room.clear(lab.queue) == [] and RaceStore(lab.store).list() == [] and lab.room.ids() == []
+
+
+def test_the_teacher_sets_a_task_for_all_and_is_free_of_it_until_the_logout(lab):
+    at = lab.open(norm="ghost", train_images="300", epochs="2")
+    at.switch_page(CLASS_PAGE).run()
+    log_in(at)
+    assert "There is no task" in words(at) and button(at, "Lock for the whole class").disabled
+    at.multiselect(key="class_lock").set_value(["norm"]).run()
+    button(at, "Lock for the whole class").click().run()
+    assert lab.room.task == {"norm": "ghost"} and "Norm: Ghost batch norm (GBN)" in words(at)
+    assert of(lab.open(browser=OTHER).selectbox, "Norm").disabled
+    assert not of(lab.open().selectbox, "Norm").disabled
+    button(at, "End the task").click().run()
+    button(at, "Log out").click().run()
+    assert lab.room.task == {} and "Logged in" not in words(at)
+    assert not lab.room.is_trusted(token.owner_hash(OWNER))
+
+
+def test_a_late_click_after_the_logout_does_nothing(lab):
+    lab.finished(85.0)
+    at = log_in(lab.open(CLASS_PAGE))
+    at.session_state["mnist_lab_pages"]["Class"].memory.pop("teacher")
+    at.button(key="class_clear").click().run()
+    assert len(lab.room.ids()) == 1
+
+
+def test_secrets_that_cannot_be_read_are_said(lab, monkeypatch):
+    import streamlit as st
+    from streamlit.errors import StreamlitSecretNotFoundError
+
+    class Broken:
+        def get(self, *args):
+            try:
+                raise ValueError("line 1")
+            except ValueError as error:
+                raise StreamlitSecretNotFoundError("Error parsing secrets file") from error
+
+    monkeypatch.setattr(st, "secrets", Broken())
+    assert "The secrets of this server cannot be read" in words(lab.open(CLASS_PAGE, secret=False))
+
+
+def test_without_class_mode_there_is_no_such_page_and_no_teacher(tmp_path, monkeypatch):
+    lab = Lab(tmp_path, monkeypatch)
+    with pytest.raises(ValueError, match="Could not find a navigation page"):
+        lab.page(path=CLASS_PAGE)
+    assert not class_state.is_teacher()
+    lab.close()
