@@ -102,7 +102,7 @@ def pulls_text(config: RunConfig, pulls: Pulls) -> str:
     stronger = f"{times:.2g} times as hard as L1" if times >= 1 else f"{percent(times)} as hard as L1"
     decay = f" Weight decay pulls with {whole.decay:.3g}. {_decay(config)}" if config.weight_decay else ""
     if config.l1_kind == "proximal":
-        decay = " L1 acts after the step, shrinks every weight and stops at zero; momentum does not add it up." + decay
+        decay = " L1 acts after the step: it shrinks every weight by the same amount and stops at zero." + decay
     return (
         f"On this batch the data pull {stronger} ({whole.data:.3g} against {whole.l1:.3g}): L1's share of the two is "
         f"{percent(whole.l1_share)}.{decay}"

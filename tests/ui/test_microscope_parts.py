@@ -96,7 +96,7 @@ def test_words_on_pulls():
         return text.pulls_text(config, Pulls(0.5, 0.1, whole, (whole,)))
 
     assert "5 times as hard as L1 (2 against 0.4)" in said(L1.replace(l1_kind="subgradient"), l1=0.4)
-    assert "50.0 % as hard as L1" in said(L1, l1=4.0) and "stops at zero" in said(L1, l1=4.0)
+    assert "50.0 % as hard as L1" in said(L1, l1=4.0) and "by the same amount and stops at zero" in said(L1, l1=4.0)
     assert "added to the gradient" in said(DECAY, decay=0.1)
     assert "apart from the gradient" in said(DECAY.replace(optimizer="adamw"), decay=0.1)
     assert text.NO_PENALTY in said(CONFIG)
