@@ -39,7 +39,8 @@ class Step:
     """Progress inside an epoch, a few times a second: means since the `Step` before.
 
     `progress` is in epochs (2.5 is the middle of the third). `loss` is the data loss alone and `penalty` the L1
-    term (both in nats, mean over images); `images_per_second` counts training only.
+    term (both in nats, mean over images); `learning_rate` is the one this step was taken with; `images_per_second`
+    counts training only.
     """
 
     epoch: int

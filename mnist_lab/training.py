@@ -152,7 +152,7 @@ class _Run:
         rate = images / (clock - self.reported)
         self.emit(Step(
             epoch=self.epoch + 1, step=number, progress=self.epoch + number / steps, loss=loss, penalty=now.penalty,
-            learning_rate=self.trainer.learning_rate(), images_per_second=rate,
+            learning_rate=self.last_learning_rate(), images_per_second=rate,
             seconds_left=self._seconds_left(number, rate),
         ))
         self.reported, self.last_counts = clock, now
@@ -198,7 +198,7 @@ class _Run:
         return Checkpoint(self.epoch, self.trainer.state(), list(self.history), self.seconds())
 
     def last_learning_rate(self) -> float:
-        """The learning rate of the epoch's last step."""
+        """The learning rate of the last step that was taken."""
         return self.trainer.optimizer.param_groups[0]["lr"]
 
     def seconds(self) -> float:

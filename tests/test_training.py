@@ -67,7 +67,7 @@ def assert_equal_runs(a, b):
     assert a.weights.keys() == b.weights.keys()
     assert all(torch.equal(value, b.weights[name]) for name, value in a.weights.items())
     assert torch.equal(a.test_logits, b.test_logits)
-    assert [a.summary[name] == b.summary[name] for name in ("test_accuracy", "best_test_accuracy", "train_accuracy")]
+    assert all(a.summary[name] == b.summary[name] for name in ("test_accuracy", "best_test_accuracy", "train_accuracy"))
 
 
 def answers(run_, data) -> torch.Tensor:
@@ -100,6 +100,16 @@ def test_events_come_in_order_and_are_complete(tiny, monkeypatch):
         mean = (32 * (four[0].loss + four[1].loss + four[2].loss) + 4 * four[3].loss) / 100
         assert epoch.train_loss == pytest.approx(mean, rel=1e-4)
         assert epoch.penalty == pytest.approx(four[-1].penalty)
+
+
+@pytest.mark.parametrize("schedule", [{}, {"schedule": "step", "step_epochs": 1}])
+def test_steps_and_epochs_tell_the_learning_rates_that_were_used(tiny, monkeypatch, schedule):
+    monkeypatch.setattr(training, "REPORT_SECONDS", 0)
+    used, update = [], Trainer._update
+    monkeypatch.setattr(Trainer, "_update", lambda self, rate: (used.append(rate), update(self, rate)))
+    _, events = run(BASE.replace(**schedule), tiny)
+    assert [event.learning_rate for event in events if isinstance(event, Step)] == used
+    assert [event.learning_rate for event in events if isinstance(event, Epoch)] == used[3::4]
 
 
 def test_the_summary_is_what_the_history_and_the_logits_say(tiny):
