@@ -12,6 +12,7 @@ from mnist_lab.published import NOTES, SOURCES
 from mnist_lab.report import alias_text, rows_text
 from mnist_lab.small_data import BASE, Cell, cells, differences
 from mnist_lab.statistics import Difference
+from mnist_lab.studies import STUDIES
 from mnist_lab.ui.chart_specs import GREY
 from mnist_lab.ui.compare_blocks import (
     CAPTION,
@@ -28,7 +29,7 @@ from mnist_lab.ui.compare_blocks import (
 from mnist_lab.ui.compare_charts import heat_chart, rows_chart
 from mnist_lab.ui.compare_find import Found
 from mnist_lab.ui.compare_real import forest, interval_of
-from mnist_lab.verdict_text import difference_verdict, many, signed
+from mnist_lab.verdict_text import difference_verdict, signed
 from mnist_lab.verdicts import TRAIN_IMAGES, Verdict, detail
 
 ICONS = {verdicts.SUPPORTED: "✅", verdicts.CONTRADICTED: "❌", verdicts.UNDECIDED: "❔", verdicts.UNMEASURED: "⏳"}
@@ -74,12 +75,13 @@ def _missing(name: str, why: str) -> Text:
 
 def _incomplete(found: Found) -> list[Block]:
     study = found.study
-    short = [name for name in study.settings() if len(study.of(name)) < study.planned]
-    if not short:
+    plan = STUDIES.get(study.name)
+    wanted = len(plan.settings if plan else study.settings()) * study.planned
+    if len(study.runs) >= wanted:
         return []
     return [Text(
-        f"The study is not complete: {len(short)} of its {len(study.settings())} settings have fewer than "
-        f"{many(study.planned, 'seed')} so far, so these are preliminary.", NOTICE,
+        f"The study is not complete: {len(study.runs)} of its {wanted} runs are there so far, so what it says is "
+        "preliminary.", NOTICE,
     )]
 
 

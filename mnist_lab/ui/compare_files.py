@@ -32,7 +32,10 @@ class Stamp:
 @lru_cache(maxsize=256)  # a few kilobytes each: without the weights' histograms
 def read_measures(file: Stamp) -> dict[str, np.ndarray]:
     """A run's history: float32 [epochs] by measure, NaN where there is none. Raises `RunError`."""
-    lines = read_history(file.path.parent)
+    try:
+        lines = read_history(file.path.parent)
+    except RunError as error:
+        raise RunError(f"The run {file.path.parent.name}: {error} It can be deleted on the Runs page.") from error
     return {
         name: np.array([np.nan if line[name] is None else line[name] for line in lines], np.float32)
         for name in MEASURES

@@ -153,7 +153,8 @@ def test_a_damaged_history_is_reported(seeds):
     path = seeds.store.root / "plain-3" / HISTORY
     path.write_text("{}\n")
     at = page()
-    assert "Line 1 of its history.jsonl" in words(at) and at.multiselect
+    assert "The run plain-3: Line 1 of its history.jsonl" in words(at) and at.multiselect
+    assert "It can be deleted on the Runs page" in words(at)
 
 
 def test_a_run_still_going_is_told(seeds):

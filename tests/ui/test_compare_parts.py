@@ -22,12 +22,14 @@ from mnist_lab.presets import PRESETS
 from mnist_lab.runs.library import Library
 from mnist_lab.runs.store import RunStore
 from mnist_lab.statistics import paired
+from mnist_lab.studies import STUDIES
 from mnist_lab.ui import compare_charts, compare_find, compare_report
 from mnist_lab.ui.compare_blocks import Column, Folded, Heading, Picture, Pictures, Table, Text
 from mnist_lab.ui.compare_charts import Interval, curves_chart, rows_chart
 from mnist_lab.ui.compare_claims import claims_part, small_part
 from mnist_lab.ui.compare_curves import MEASURES, curves_part, curves_takeaway, series_of
 from mnist_lab.ui.compare_data import LAST_EPOCH, Variant
+from mnist_lab.ui.compare_find import Found
 from mnist_lab.ui.compare_real import forest, noise_part, real_part
 
 NASTY = "it's </style><script>alert(1)</script> \\ \u2028 <b>"
@@ -222,6 +224,16 @@ def test_claims_and_heat_maps(library):
     assert all(re.fullmatch(r"\+\d\.\d", row["text"]) for row in cells[0])
     assert all(row["text"].startswith("(") != row["decided"] for row in cells[1])
     assert of(small_part(None, None), Text)[-1].text.endswith("python -m mnist_lab study small-data")
+
+
+def test_a_study_under_way_says_how_many_of_all_its_runs_are_there():
+    def notices(name: str, seeds: int) -> list[str]:
+        settings = STUDIES[name].settings
+        study = make_study(dict.fromkeys(settings, 90.0), seeds=seeds, settings=settings, name=name)
+        return [text.text for text in of(small_part(None, Found(study, ())), Text) if "not complete" in text.text]
+
+    assert "66 of its 165 runs are there" in notices("scan", 2)[0]
+    assert notices("scan", 5) == []
 
 
 class Outside(HTMLParser):
