@@ -17,6 +17,11 @@ def number(count: int) -> str:
     return NUMBERS[count] if 0 <= count < len(NUMBERS) else f"{count:,}"
 
 
+def article(digit: int) -> str:
+    """What stands before a digit: "a" 7, "an" 8."""
+    return "an" if digit == 8 else "a"
+
+
 def many(count: int, what: str) -> str:
     """A number with its noun: "one seed", "five seeds"."""
     return f"{number(count)} {what}{'s' * (count != 1)}"

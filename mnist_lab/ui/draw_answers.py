@@ -15,6 +15,7 @@ from mnist_lab.runs.record import RunError, RunSummary
 from mnist_lab.ui import draw_charts, page_state, run_text, state
 from mnist_lab.ui.draw_state import PART, url
 from mnist_lab.ui.pictures import maps_uri, saliency_uri
+from mnist_lab.verdict_text import article
 
 if TYPE_CHECKING:
     from torch import nn
@@ -87,10 +88,12 @@ def agreement_text(said: list[Said], digit: int) -> str:
     if len(said) == 1:
         return ""
     if agree == len(said):
-        return f"All {len(said)} networks read a {digit}."
+        return f"All {len(said)} networks read {article(digit)} {digit}."
     others = sorted({one.digit for one in said} - {digit})
     listed = " or ".join([", ".join(str(other) for other in others[:-1]), str(others[-1])][len(others) == 1 :])
-    return f"{agree} of {len(said)} networks read a {digit}; the others a {listed}."
+    return (
+        f"{agree} of {len(said)} networks read {article(digit)} {digit}; the others {article(others[0])} {listed}."
+    )
 
 
 def show_table(said: list[Said], chosen: Said) -> None:
@@ -167,8 +170,9 @@ def _looks(image: np.ndarray, chosen: Said) -> None:
             for digit in (first, second):
                 with st.container(width=168, gap="xsmall"):
                     saliency = find(network, pixels, digit).numpy()
-                    st.image(saliency_uri(image, saliency, 6), width="stretch", alt=f"{way}: where it sees a {digit}")
-                    st.caption(f"{way}, for a {digit}", text_alignment="center")
+                    what = f"{article(digit)} {digit}"
+                    st.image(saliency_uri(image, saliency, 6), width="stretch", alt=f"{way}: where it sees {what}")
+                    st.caption(f"{way}, for {what}", text_alignment="center")
     st.caption(f"Its answer is {first}; {second} is the next most likely.")
 
 

@@ -10,6 +10,7 @@ from mnist_lab.ui import mistakes_files, mistakes_select, mistakes_text
 from mnist_lab.ui.mistakes_data import Subject
 from mnist_lab.ui.mistakes_state import url
 from mnist_lab.ui.pictures import digit_uri
+from mnist_lab.verdict_text import article
 
 TILE = 96  # pixels; three beside each other on a phone
 FLAG = "⚑"
@@ -37,7 +38,8 @@ def _tile(subject: Subject, row: int) -> None:
     index, label, answer = (int(values[row]) for values in (answers.indices, answers.labels, answers.digits))
     flag = f" {FLAG}" if subject.disputed[row] else ""
     with st.container(width=TILE, gap="xsmall", key=f"mistakes_tile_{index}"):
-        st.image(digit_uri(subject.images[row]), width="stretch", alt=f"Image {index}, a {label} read as {answer}")
+        alt = f"Image {index}, {article(label)} {label} read as {answer}"
+        st.image(digit_uri(subject.images[row]), width="stretch", alt=alt)
         st.button(
             f"{label} as {answer}{flag}", key=f"mistakes_open_{index}", width="stretch", on_click=url.go,
             kwargs={"image": index},

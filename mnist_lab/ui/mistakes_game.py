@@ -15,6 +15,7 @@ from mnist_lab.ui import mistakes_game_text as words
 from mnist_lab.ui.mistakes_data import Subject
 from mnist_lab.ui.mistakes_state import url
 from mnist_lab.ui.pictures import digit_uri
+from mnist_lab.verdict_text import article
 
 ROUND = 12  # digits, half of them misread
 MAX_TALLY = 3_000  # guesses kept in a session
@@ -127,7 +128,8 @@ def _result(subject: Subject, game: Round) -> None:
     with st.container(horizontal=True, gap="small"):
         for row, line in zip(game.rows, lines, strict=True):
             with st.container(width=SMALL, gap="xsmall"):
-                alt = f"A {line.label}, which the network read as {line.network} and you as {line.human}"
+                what = f"{article(line.label).capitalize()} {line.label}"
+                alt = f"{what}, which the network read as {line.network} and you as {line.human}"
                 st.image(digit_uri(subject.images[row]), width="stretch", alt=alt)
                 st.caption(words.line_text(line))
     st.button("Another round", key="mistakes_again", type="primary", on_click=_begin, args=(subject,))

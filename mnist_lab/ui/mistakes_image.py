@@ -20,6 +20,7 @@ from mnist_lab.ui.mistakes_near import nearest_images
 from mnist_lab.ui.mistakes_state import url
 from mnist_lab.ui.mistakes_text import share
 from mnist_lab.ui.pictures import digit_uri, saliency_uri
+from mnist_lab.verdict_text import article
 
 if TYPE_CHECKING:
     from torch import nn
@@ -108,9 +109,9 @@ def _saliency(subject: Subject, row: int) -> None:
             role = "its answer" if digit == answer else "the label"
             role = "answer and label" if label == answer else role
             with st.container(width=MEDIUM, gap="xsmall"):
-                alt = f"Where the network looks for a {digit}, {role}"
+                alt = f"Where the network looks for {article(digit)} {digit}, {role}"
                 st.image(_saliency_picture(network, image, digit, way), width="stretch", alt=alt)
-                st.caption(f"For a {digit}, {role}", text_alignment="center")
+                st.caption(f"For {article(digit)} {digit}, {role}", text_alignment="center")
     st.caption(mistakes_text.SALIENCY[way == OCCLUSION])
 
 

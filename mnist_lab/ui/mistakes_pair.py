@@ -32,7 +32,7 @@ def render_pair(subject: Subject, library: Library) -> None:
             other = mistakes_data.subject_of(second)
         found = pair(subject.answers, other.answers)
     except (RunError, ValueError) as error:
-        st.error(plain(str(error)))
+        st.error(plain(f"{error} Choose another second network above."))
         return
     left, right = st.columns([3, 2], gap="large")
     with left:

@@ -15,6 +15,7 @@ from mnist_lab.ui import run_text
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.mistakes_data import Subject
 from mnist_lab.ui.mistakes_near import Neighbours
+from mnist_lab.verdict_text import article
 
 SALIENCY = {
     True: "Orange speaks for that digit: hiding it makes the digit less likely. Blue speaks against it.",
@@ -104,7 +105,7 @@ def confusion_text(table: np.ndarray) -> str:
     same = int((errors == most).sum())
     often = f"{most} time{'s' * (most > 1)}" + (f", as often as {same - 1} other{'s' * (same > 2)}" if same > 1 else "")
     return (
-        f"Most frequent error: a {true} read as a {read}, {often}. Hardest digit: {hardest}, "
+        f"Most frequent error: {_read_as(true, read)}, {often}. Hardest digit: {hardest}, "
         f"of which {share(shares[hardest], 1)} are misread."
     )
 
@@ -113,10 +114,11 @@ def chosen_text(shown: int, answers: Answers, label: int | None, answer: int | N
     """What the gallery holds."""
     images = f"{shown:,} image{'s' * (shown != 1)}"
     if label is not None and label == answer:
-        return f"{images} of a {label}, read as labelled."
+        return f"{images} of {article(label)} {label}, read as labelled."
     if shown == int(answers.wrong.sum()) and label is None and answer is None:
         return f"All {images} that {'is' if shown == 1 else 'are'} misread."
-    which = ("of a " + str(label) if label is not None else "", "read as " + str(answer) if answer is not None else "")
+    of = "" if label is None else f"of {article(label)} {label}"
+    which = (of, "" if answer is None else f"read as {answer}")
     return f"{images} {' '.join(part for part in which if part)}, misread.".replace(" ,", ",")
 
 
@@ -138,8 +140,9 @@ def image_text(answers: Answers, row: int) -> str:
     label, answer = int(answers.labels[row]), int(answers.digits[row])
     judged = "as labelled" if label == answer else f"but its label is **{label}**"
     return (
-        f"The network reads a **{answer}**, {judged}. It is {share(answers.confidence[row], 1)} sure. "
-        f"Loss: {answers.losses[row]:.2f} nats."
+        f"The network reads {article(answer)} **{answer}**, {judged}. It is {share(answers.confidence[row], 1)} sure. "
+        f"Its loss is {answers.losses[row]:.2f} nats: minus the natural logarithm of the "
+        f"{share(np.exp(answers.log_probabilities[row, label]), 2)} that it gives the label."
     )
 
 
@@ -165,9 +168,13 @@ def difference_text(first: np.ndarray, second: np.ndarray) -> str:
         return "Both make every error equally often."
     true, read = np.unravel_index(np.abs(more).argmax(), more.shape)
     return (
-        f"Largest difference: a {true} read as a {read}, {first[true, read]} times by the first and "
+        f"Largest difference: {_read_as(true, read)}, {first[true, read]} times by the first and "
         f"{second[true, read]} times by the second."
     )
+
+
+def _read_as(true: int, read: int) -> str:
+    return f"{article(true)} {true} read as {article(read)} {read}"
 
 
 def seen_text(run: RunSummary, count: int) -> str:

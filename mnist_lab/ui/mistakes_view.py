@@ -34,7 +34,10 @@ def render_mistakes() -> None:
     try:
         with st.spinner("Asking the network …"):
             subject = mistakes_data.subject_of(run)
-    except (RunError, DataError) as error:
+    except RunError as error:
+        st.error(plain(f"{error} Choose another network above."))
+        return
+    except DataError as error:
         st.error(plain(str(error)))
         return
     with st.container(key="mistakes_source"):

@@ -138,6 +138,7 @@ def test_damaged_answers_are_reported(pair, damage):
         np.savez(path, **arrays)
     at = page()
     assert "is damaged" in words(at) and box(at, "Network").value == "b-gbn"
+    assert "Choose another network above" in words(at)
     box(at, "Network").set_value("b-bn").run()
     assert "Errors 11" in words(at)
 

@@ -165,6 +165,8 @@ def test_the_matrix_marks_errors_by_their_number_and_the_diagonal_not_at_all():
     assert cells[4, 9]["label"] == "true 4, read as 9: 8"
     assert {cell["true"] for cell in cells.values() if cell["picked"]} == {4}
     assert text.confusion_text(table).startswith("Most frequent error: a 4 read as a 9, 8 times.")
+    table[8, 2] = 9
+    assert text.confusion_text(table).startswith("Most frequent error: an 8 read as a 2, 9 times.")
     assert text.confusion_text(np.eye(10, dtype=np.int64)) == "No digit is read as another."
 
 
@@ -180,6 +182,13 @@ def test_the_difference_says_who_errs_more():
     assert (cells[3, 5]["text"], cells[4, 9]["text"], cells[0, 1]["text"]) == ("−3", "+1", "")
     assert cells[3, 5]["fill"] == "#2166AC" and cells[4, 9]["fill"] not in (charts.EMPTY, cells[3, 5]["fill"])
     assert "a 3 read as a 5, 4 times by the first and 1 times" in text.difference_text(first, second)
+
+
+def test_a_loss_is_said_to_be_the_logarithm_of_what_the_label_gets():
+    logits = np.log(np.array([[0.05] * 8 + [0.1, 0.5]], np.float32))
+    said = text.image_text(Answers(np.array([7]), np.array([8]), logits), 0)
+    assert said.startswith("The network reads a **9**, but its label is **8**. It is 50.0 % sure.")
+    assert "loss is 2.30 nats: minus the natural logarithm of the 10.00 % that it gives the label" in said
 
 
 def test_what_others_say():
