@@ -49,13 +49,15 @@ def render_draw() -> None:
     left, right = st.columns([5, 6], gap="large")
     with left:
         source = show_input()
-    done, seconds = _digitize(source, right)
     runs = draw_answers.readers(library)
+    done, seconds = _digitize(source, right)
     answers = None
     with right:
         if not runs:
             st.info("There is no trained network yet. Train one, and it reads what you draw here.")
             st.page_link(TRAIN_PAGE, label="Start a run on the Train page")
+        elif source is None:
+            st.info("Nothing here yet. As soon as there is a digit, every network reads it.", icon="✏️")
         elif done is not None:
             answers = _ask(done, runs, library, seconds)
     with st.container(key="draw_steps_box"):
@@ -68,11 +70,10 @@ def render_draw() -> None:
 
 def _digitize(source: Source | None, place: DeltaGenerator) -> tuple[Digitized | None, float]:
     """The digit, if there is one, and how many seconds it took; what is wrong with the picture is said at `place`."""
+    if source is None:
+        return None, 0.0
     started = time.perf_counter()
     with place:
-        if source is None:
-            st.info("Nothing here yet. What every network reads appears with the first stroke.", icon="✏️")
-            return None, 0.0
         try:
             done = digitize(source, draw_state.steps())
         except DigitizeError as error:

@@ -178,6 +178,8 @@ def test_kept_digits_can_be_downloaded(lab):
 
 def test_without_any_network_the_steps_are_still_shown(lab, tmp_path):
     shutil.rmtree(tmp_path / "pretrained")
+    empty = words(page(lab))
+    assert "There is no trained network yet" in empty and "every network reads it" not in empty
     at = ready_made(lab)
     assert "There is no trained network yet" in words(at) and not at.metric
     assert "Centre by mass" in words(at)
