@@ -150,7 +150,10 @@ def a_a_verdict(
             f"{name} against itself, with other seeds, is {apart} {noun} apart and the interval leaves out zero: a "
             f"false alarm, as one in {round(1 / (1 - difference.level))} such comparisons gives."
         )
-    return f"{name} against itself, with other seeds, is {apart} {noun} apart: that is noise, and the interval says so."
+    found = f"{name} against itself, with other seeds, is {apart} {noun} apart: that is noise"
+    return f"{found}." if difference.interval is None else (
+        f"{found}, and the {interval_text(difference)}, which includes zero, says so."
+    )
 
 
 def flip_text(difference: Difference) -> str:

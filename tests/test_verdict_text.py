@@ -92,7 +92,8 @@ def test_accuracy():
 
 def test_a_a_is_called_noise_whatever_it_shows():
     text = a_a_verdict(a_a(BASE), "b-bn")
-    assert "8 of the 10,000 test images (0.08 points) apart: that is noise" in text
+    assert "8 of the 10,000 test images (0.08 points) apart: that is noise, and the 95 % interval " in text
+    assert text.endswith(", which includes zero, says so.")
     alarm = a_a({0: 99.0, 1: 99.5, 2: 99.01, 3: 99.51, 4: 99.0, 5: 99.5})
     assert alarm.decided and "false alarm, as one in 20" in a_a_verdict(alarm)
     assert "exactly the same" in a_a_verdict(a_a(dict.fromkeys(range(4), 99.0)))
