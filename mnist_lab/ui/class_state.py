@@ -55,12 +55,11 @@ def locks(by_link: Mapping[str, Any]) -> dict[str, Lock]:
     here = room()
     if here is None:
         return {}
-    me = owner()
-    found = {SEED: Lock(own_seed(me) if me else DEFAULTS[SEED], BY_CLASS)}
-    found |= {name: Lock(value, BY_LINK) for name, value in by_link.items()}
-    if not here.is_trusted(me):
-        found |= {name: Lock(value, BY_TASK) for name, value in here.task.items()}
-    return found
+    me, linked = owner(), {name: Lock(value, BY_LINK) for name, value in by_link.items()}
+    if here.is_trusted(me):
+        return linked
+    seed = Lock(own_seed(me) if me else DEFAULTS[SEED], BY_CLASS)
+    return {SEED: seed} | linked | {name: Lock(value, BY_TASK) for name, value in here.task.items()}
 
 
 def given_out(held: Mapping[str, Lock]) -> set[str]:
@@ -84,8 +83,9 @@ def too_much(config: RunConfig | None) -> dict[str, str]:
 
 
 def same_run(a: RunConfig, b: RunConfig) -> bool:
-    """Whether a second click meant the same run: in a class, where the server gives out seeds, whatever the seed."""
-    return same_setting(a, b) if room() else a == b
+    """Whether a second click meant the same run: where the class gives out seeds, whatever the seed."""
+    here = room()
+    return a == b if here is None or here.is_trusted(owner()) else same_setting(a, b)
 
 
 def to_be_run(config: RunConfig, by_link: Mapping[str, Any], live: list[Job]) -> RunConfig:

@@ -36,7 +36,10 @@ def show_teacher(room: Classroom, group: Group | None) -> None:
         with st.expander("Log in", expanded=bool(_memory().get("wrong"))):
             _log_in()
         return
-    st.markdown(":green-badge[Logged in] In this browser no limit and no task holds for you, until you log out.")
+    st.markdown(
+        ":green-badge[Logged in] In this browser no limit and no task holds for you, and you choose the seed of a run "
+        "yourself, until you log out."
+    )
     _task(room, locked)
     show_runs(room, group)
     st.button("Log out", key="class_log_out", on_click=class_state.log_out)

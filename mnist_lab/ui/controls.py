@@ -39,12 +39,15 @@ def show_preset() -> None:
     config = state.current_config()
     name = preset_of(config) if config else None
     options = [*([] if name else [CUSTOM]), *PRESETS]
+    locked = KNOBS.keys() <= state.locks().keys()
     key, default = state.widget(PRESET, name or CUSTOM, options)
     st.selectbox(
         "Preset", options, options.index(default), format_func=_preset_title, key=key, on_change=_take_preset,
         args=(key,), help="Sets all controls at once. Seed, device and precision stay as they are.",
-        disabled=KNOBS.keys() <= state.locks().keys(),
+        disabled=locked,
     )
+    if locked:
+        st.caption("🔒 All settings are locked. You can start a run and see what comes of it.")
 
 
 def settings_caption() -> str:

@@ -169,7 +169,8 @@ def test_the_teacher_sets_a_task_for_all_and_is_free_of_it_until_the_logout(lab)
     button(at, "Lock for the whole class").click().run()
     assert lab.room.task == {"norm": "ghost"} and "Norm: Ghost batch norm (GBN)" in words(at)
     assert of(lab.open(browser=OTHER).selectbox, "Norm").disabled
-    assert not of(lab.open().selectbox, "Norm").disabled
+    free = lab.open()
+    assert not of(free.selectbox, "Norm").disabled and not of(free.number_input, "Seed").disabled
     button(at, "End the task").click().run()
     button(at, "Log out").click().run()
     assert lab.room.task == {} and "Logged in" not in words(at)

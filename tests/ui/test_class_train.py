@@ -61,6 +61,7 @@ def test_a_run_that_breaks_the_links_lock_is_refused_not_only_in_the_widget(lab)
 def test_all_locks_everything_but_the_seed_which_the_class_gives_out(lab):
     at = lab.open(**SMALL, lock="all")
     assert of(at.selectbox, "Preset").disabled and of(at.selectbox, "Network").disabled
+    assert "All settings are locked." in words(at) and not button(at, "Start").disabled
     seed = of(at.number_input, "Seed")
     assert seed.disabled and seed.value == own_seed(token.owner_hash(OWNER)) and "Given out by the class" in words(at)
 
