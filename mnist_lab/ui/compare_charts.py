@@ -22,7 +22,7 @@ MAX_DOTS = 1_500  # above 2,000 marks Streamlit's renderer does without accessib
 LEGEND_LINE, PLOT = 20, 320  # pixels
 ROW, AXIS = 46, 60  # pixels: a row with its name above it; the axis with its title
 ROOM = 3  # times what the values span: what an interval may take of the chart beside them before it is cut off
-CUT = "intervals are cut off at the edge"
+CUT = "Intervals are cut off at the edge."
 Row = dict[str, Any]
 
 
@@ -86,8 +86,7 @@ def rows_chart(rows: Sequence[Interval], x_title: str, description: str, *, zero
     present = tuple(name for name in ("low", "wide_low") if any(row[name] is not None for row in means))
     present += ("dots",) * bool(dots)
     domain = _domain(rows, zero)
-    title = f"{x_title}; {CUT}" if domain else x_title
-    spec = _rows_spec(tuple(row.name for row in rows), title, description, zero, present, domain)
+    spec = _rows_spec(tuple(row.name for row in rows), x_title, description, zero, present, domain)
     return Chart(spec, {"rows": means, **({"dots": dots} if dots else {})})
 
 
@@ -167,7 +166,8 @@ def _rows_spec(
         title=None, labelExpr=f"{titles} : ''", labelAlign="left", labelPadding=-4, labelBaseline="bottom",
         labelOffset=-5, labelLimit=340, ticks=False, domain=False, grid=False,
     ))
-    x_axis = alt.Axis(title=x_title, tickCount=5)
+    # In two lines: a phone is narrow.
+    x_axis = alt.Axis(title=[x_title, CUT] if domain else x_title, tickCount=5)
 
     scale = alt.Scale(zero=zero, padding=14) if domain is None else alt.Scale(domain=list(domain), nice=False)
 
