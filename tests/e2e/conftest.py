@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -15,7 +16,7 @@ from lab_server import PATIENCE, LabServer, launch
 
 FAILED = pytest.StashKey[bool]()
 # Streamlit asks a sub-page for two addresses that only the first page has, and then finds them there.
-SUB_PAGES = ("race", "runs", "mistakes", "draw", "compare", "microscope")
+SUB_PAGES = ("race", "lessons", "runs", "mistakes", "draw", "compare", "microscope", "class")
 HARMLESS = tuple(f"/{page}/_stcore/{name}" for page in SUB_PAGES for name in ("health", "host-config"))
 
 
@@ -46,12 +47,15 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def start_server(tmp_path_factory, chromium):
-    """`start_server(data=None)` -> a LabServer on the bundled sample, or on the data in that folder."""
+    """`start_server(data=None)` -> a LabServer on the bundled sample, or on the data in that folder.
+
+    What else is given by name is handed to `LabServer`.
+    """
     servers = []
 
-    def start(data: Path | None = None) -> LabServer:
+    def start(data: Path | None = None, **more: Any) -> LabServer:
         folder = tmp_path_factory.mktemp("lab")
-        servers.append(LabServer(folder, data or folder / "no-data"))
+        servers.append(LabServer(folder, data or folder / "no-data", **more))
         return servers[-1]
 
     yield start

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlencode
@@ -30,9 +31,15 @@ LINES = "[...document.querySelectorAll('.st-key-loss svg.marks path')].map(path 
 
 
 class LabServer:
-    """`streamlit run app.py` on a free port of 127.0.0.1. `data` is its data folder, `folder` is for all else."""
+    """`streamlit run app.py` on a free port of 127.0.0.1. `data` is its data folder, `folder` is for all else.
 
-    def __init__(self, folder: Path, data: Path, threads: int = 1):
+    `variables` are put into its environment and `options` behind the command.
+    """
+
+    def __init__(
+        self, folder: Path, data: Path, threads: int = 1, *, variables: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
+    ):
         self.runs, self.log, self.outside = folder / "runs", folder / "server.log", folder / "outside.log"
         folder.mkdir(parents=True, exist_ok=True)
         with socket.socket() as free:
@@ -40,14 +47,14 @@ class LabServer:
             self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
         command = [
             sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
-            "--server.address=127.0.0.1", f"--server.port={self.url.rpartition(':')[2]}",
+            "--server.address=127.0.0.1", f"--server.port={self.url.rpartition(':')[2]}", *options,
         ]
         path = os.pathsep.join([str(WATCHED), os.environ.get("PYTHONPATH", "")])
         environment = os.environ | {
             "MNIST_LAB_DATA": str(data), "MNIST_LAB_RUNS": str(self.runs), "OUTSIDE_LOG": str(self.outside),
             "PYTHONPATH": path, "PYTHONUNBUFFERED": "1",
             # Threads that wait for each other take all their time on a machine with more work than processors.
-            "OMP_NUM_THREADS": str(threads),
+            "OMP_NUM_THREADS": str(threads), **(variables or {}),
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
