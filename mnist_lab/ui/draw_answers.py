@@ -76,7 +76,7 @@ def ask(networks: list[tuple[RunSummary, nn.Module]], image: np.ndarray) -> list
 
 
 def name_of(run: RunSummary) -> str:
-    """A variant by its preset's title; another run first by what tells it from its twins: a narrow table cuts the rest."""
+    """A variant by its preset's title; another run first by what tells it from its twins: a table cuts the rest off."""
     if run.id in PRESETS:
         return PRESETS[run.id].title
     own = f"Seed {run.config.seed} ({run.id[run.id.rfind('-') + 1:]})"
