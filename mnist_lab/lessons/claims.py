@@ -45,25 +45,26 @@ class _Held:
 
     found: Found
     than: float
+    against: str = ""
 
 
 def _find(claim: LessonClaim, lesson: Lesson, records: Records) -> _Held | str:
     try:
         found = records.find(lesson.figures[claim.figure])
-        return _Held(found, _number(claim.than, lesson, records))
+        if isinstance(claim.than, str):
+            other = records.find(lesson.figures[claim.than])
+            return _Held(found, other.value, f", against {other.text()}")
+        return _Held(found, claim.than)
     except NotMeasuredError as error:
         return str(error)
-
-
-def _number(than: float | str, lesson: Lesson, records: Records) -> float:
-    return records.find(lesson.figures[than]).value if isinstance(than, str) else than
 
 
 def _judged(claim: LessonClaim, held: _Held | str, test: Difference | None) -> Judged:
     if isinstance(held, str):
         return Judged(claim=claim, outcome=UNMEASURED, figure=held)
     outcome = _within(held) if claim.relation == WITHIN else _beyond(claim, held, test)
-    return Judged(claim=claim, outcome=outcome, figure=held.found.text("sure"), complete=held.found.complete)
+    figure = held.found.text("sure") + held.against
+    return Judged(claim=claim, outcome=outcome, figure=figure, complete=held.found.complete)
 
 
 def _beyond(claim: LessonClaim, held: _Held, test: Difference | None) -> str:

@@ -172,7 +172,7 @@ def fill(text: str, figures: Mapping[str, Figure], records: Records) -> str:
     """A text of a lesson with its figures put in; `UNKNOWN` where there is nothing to compute one from."""
     def put(match: re.Match[str]) -> str:
         try:
-            return records.find(figures[match[1]]).text(match[2] or "")
+            return records.find(figures[match[1]]).text(match[2] or "").replace(" %", "\u00a0%")  # on one line
         except NotMeasuredError:
             return UNKNOWN
 

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-from mnist_lab.config import ConfigError
+from mnist_lab.config import KNOBS, ConfigError
 from mnist_lab.contestants import MOST_CONTESTANTS, MOST_SEEDS, Contestant
 from mnist_lab.lessons.figures import COLUMNS, FORMS, GAME, KINDS, PLACEHOLDER, RACE, SOURCES, TWO_SIDED, Figure
 from mnist_lab.lessons.model import (
@@ -133,10 +133,10 @@ def _race(top: _Table) -> LessonRace | None:
         return None
     table = top.table("race")
     try:
-        base = preset(table.text("base")).config.replace(**table.values("change"))
-        rows = [(one, one.text("id"), one.text("name"), one.values("change")) for one in table.each("contestants")]
+        base = preset(table.text("base")).config.replace(**_settings(table))
+        rows = [(one, one.text("id"), one.text("name"), _settings(one)) for one in table.each("contestants")]
         contestants = tuple(Contestant(name, base.replace(**change)) for _, _, name, change in rows)
-    except (ConfigError, TypeError) as error:
+    except ConfigError as error:
         raise LessonError(f"In [race] there are settings that cannot be trained: {error}") from error
     names = {name: id for _, id, name, _ in rows}
     found = LessonRace(name=table.text("name"), contestants=contestants, names=names, seeds=table.number("seeds"))
@@ -146,6 +146,14 @@ def _race(top: _Table) -> LessonRace | None:
         raise LessonError(f"A [race] has 2 to {MOST_CONTESTANTS} contestants, each with a name and an id of its own.")
     if not 1 <= found.seeds <= MOST_SEEDS:
         raise LessonError(f"A [race] has 1 to {MOST_SEEDS} seeds, not {found.seeds}.")
+    return found
+
+
+def _settings(table: _Table) -> dict[str, Any]:
+    """What is changed, setting by setting."""
+    found = table.values("change")
+    for name in found.keys() - KNOBS.keys():
+        raise LessonError(f"In {table.where} there is no setting {name!r}; the Train page's address names them all.")
     return found
 
 

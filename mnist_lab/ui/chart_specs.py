@@ -168,7 +168,8 @@ def _lines(look: LineChart, epochs: int) -> list[alt.Chart]:
     if not look.points:
         return [lines]
     every = look.every * math.ceil(epochs / look.every / MARKED_EPOCHS)
-    base = base.transform_filter(f"datum.epoch <= 1 || datum.epoch % {every} == 0")
+    # The last epoch is tested whatever the others: a run shorter than that has no other point, and Vega warns of none.
+    base = base.transform_filter(f"datum.epoch <= 1 || datum.epoch == {epochs} || datum.epoch % {every} == 0")
     return [lines, *(_points(base, one) for one in look.series)]
 
 

@@ -14,10 +14,11 @@ from mnist_lab.ui.lessons_links import go_button
 from mnist_lab.ui.lessons_race import RacePart, render_race_part
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.mistakes_state import PAGE as MISTAKES
+from mnist_lab.verdicts import CONTRADICTED, SUPPORTED, UNDECIDED, UNMEASURED
 
 BADGES = {
-    "supported": ("Shown", "green"), "contradicted": ("Not so", "red"), "not decided": ("Not decided", "orange"),
-    "not yet measured": ("Not measured yet", "gray"),
+    SUPPORTED: ("Shown", "green"), CONTRADICTED: ("Not so", "red"), UNDECIDED: ("Not decided", "orange"),
+    UNMEASURED: ("Not measured yet", "gray"),
 }
 
 
@@ -25,7 +26,7 @@ def render_lesson(lesson: Lesson, number: int, following: Lesson | None) -> None
     """Draw the lesson, the `number`-th of the list; `following` is the one after it."""
     back = ":material/arrow_back:"
     st.button("All lessons", key="lessons_list", icon=back, on_click=lessons_state.open_lesson, args=(None,))
-    st.header(f"{number}. {plain(lesson.title)}")
+    st.header(f"Lesson {number}: {plain(lesson.title)}")
     records = Records()
     st.markdown(f"**{fill(lesson.question, lesson.figures, records)}**")
     if lesson.about:
@@ -34,7 +35,7 @@ def render_lesson(lesson: Lesson, number: int, following: Lesson | None) -> None
     st.subheader("2. Try it")
     part = render_race_part(lesson) if lesson.race else RacePart()
     game = None if lesson.race else _visit_part(lesson)
-    predicted = lessons_state.prediction(lesson.id) is not None
+    predicted = lessons_state.prediction(lesson) is not None
     if predicted and (part.over or game or lessons_state.is_skipped(lesson.id)):
         records = Records(race=part.rows, game=game)
         _result(lesson, records)
@@ -45,20 +46,22 @@ def render_lesson(lesson: Lesson, number: int, following: Lesson | None) -> None
 def _ask(lesson: Lesson, records: Records) -> None:
     st.subheader("1. Predict")
     options = [fill(option.text, lesson.figures, records) for option in lesson.predict.options]
+    question, place = fill(lesson.predict.question, lesson.figures, records), lessons_state.prediction(lesson)
     seen = lessons_state.url.values().get(lessons_state.RACE) or lessons_state.is_skipped(lesson.id)
-    lessons_state.ask(
-        fill(lesson.predict.question, lesson.figures, records), lesson.id, options,
-        disabled=bool(seen) and lessons_state.prediction(lesson.id) is not None,
-    )
+    with st.container(key="lessons_predict"):
+        if seen and place is not None:  # what came out is on the page
+            st.markdown(f"{question}  \nYour prediction: **{options[place]}**")
+        else:
+            lessons_state.ask(question, lesson, options)
 
 
 def _visit_part(lesson: Lesson) -> Mapping[str, Rows] | None:
     """The link to the page where this lesson's experiment is; what the session has done there so far."""
-    predicted = lessons_state.prediction(lesson.id) is not None
+    predicted = lessons_state.prediction(lesson) is not None
     st.markdown(fill(lesson.visit.text, lesson.figures, Records()))
     with st.container(horizontal=True, vertical_alignment="center"):
         go_button(lesson.visit, "lessons_visit", {}, disabled=not predicted, type="primary")
-        lessons_state.skip_button(lesson.id)
+        lessons_state.skip_button(lesson)
     if not predicted:
         st.caption(lessons_text.PREDICT_FIRST)
     tally = page_state.memory(MISTAKES).get(mistakes_game.TALLY_KEY, [])
@@ -67,11 +70,12 @@ def _visit_part(lesson: Lesson) -> Mapping[str, Rows] | None:
 
 def _result(lesson: Lesson, records: Records) -> None:
     st.subheader("3. What came out")
-    place = lessons_state.prediction(lesson.id)
+    place = lessons_state.prediction(lesson)
     options = [fill(option.text, lesson.figures, records) for option in lesson.predict.options]
-    rows = [{"": "Your prediction", "Figure": "", "That is": plain(options[place])}]
+    rows = [{"": "Your prediction", "Measured": "", "That is": options[place]}]
     found = {}
-    for who, name in (("Your own", lesson.predict.own), ("Recorded", lesson.predict.record)):
+    own = "Your race" if lesson.race else "Your rounds"
+    for who, name in ((own, lesson.predict.own), ("The recorded runs", lesson.predict.record)):
         if not name:
             continue
         try:
@@ -79,7 +83,7 @@ def _result(lesson: Lesson, records: Records) -> None:
         except NotMeasuredError:
             continue
         found[who] = lesson.predict.answer(one.value)
-        rows.append({"": who, "Figure": plain(one.text("sure")), "That is": plain(options[found[who]])})
+        rows.append({"": who, "Measured": plain(one.text("sure")), "That is": options[found[who]]})
     st.table(rows, border="horizontal", hide_index=True)
     st.markdown(lessons_text.compared(place, found))
 
@@ -87,8 +91,10 @@ def _result(lesson: Lesson, records: Records) -> None:
 def _why(lesson: Lesson, records: Records) -> None:
     st.subheader("4. Why")
     judged = judge(lesson, records)
-    for problem in dict.fromkeys(one.figure for one in judged if one.outcome == "not yet measured"):
+    for problem in dict.fromkeys(one.figure for one in judged if one.outcome == UNMEASURED):
         st.info(plain(problem))
+    if any(one.outcome == CONTRADICTED for one in judged):
+        st.warning(lessons_text.NOT_SO, icon="⚠️")
     st.markdown(fill(lesson.explanation, lesson.figures, records))
     if judged:
         st.markdown("**What the recorded runs show**")
@@ -101,9 +107,9 @@ def _why(lesson: Lesson, records: Records) -> None:
 def _claim(lesson: Lesson, one: Judged, records: Records) -> str:
     label, color = BADGES[one.outcome]
     said = fill(one.claim.text, lesson.figures, records)
-    figure = "" if one.outcome == "not yet measured" else f" {plain(one.figure)}"
-    so_far = "" if one.complete or not figure else ", so far"
-    return f":{color}-badge[{label}] {said}{figure}{so_far}"
+    if one.outcome == UNMEASURED:
+        return f":{color}-badge[{label}] {said.removesuffix(':')}."
+    return f":{color}-badge[{label}] {said} {plain(one.figure)}{'.' if one.complete else ', so far.'}"
 
 
 def _next(lesson: Lesson, records: Records, runs: Mapping[str, str], following: Lesson | None) -> None:

@@ -33,7 +33,7 @@ class RacePart:
 
 def render_race_part(lesson: Lesson) -> RacePart:
     """Draw it; before the prediction only what will be there."""
-    predicted = lessons_state.prediction(lesson.id) is not None
+    predicted = lessons_state.prediction(lesson) is not None
     id = url.values().get(lessons_state.RACE)
     if not id or not predicted:
         _offer(lesson, predicted, bool(id))
@@ -62,13 +62,13 @@ def _offer(lesson: Lesson, predicted: bool, is_linked: bool) -> None:
             "Run it", type="primary", key="lessons_run", icon=":material/play_arrow:", on_click=_start,
             args=(lesson, url.values().get(lessons_state.RACE)), disabled=reason is not None,
         )
-        lessons_state.skip_button(lesson.id)
+        lessons_state.skip_button(lesson)
     if is_linked and not predicted:
         st.caption("Somebody has run it already. Predict, and you see what came out.")
     elif reason:
         st.caption(plain(reason))
     else:
-        st.caption(f"{plan} About a minute on two cores, if nobody is before you in line.")
+        st.caption(plan)
     with st.container(key="lessons_notes"):
         for text in url.memory().pop("problems", []):
             st.error(plain(text))
@@ -106,7 +106,7 @@ def _show(lesson: Lesson, race: Race) -> RacePart:
     )
     if model.is_live:
         st.caption("The explanation follows when the race is over.")
-        lessons_state.skip_button(lesson.id)
+        lessons_state.skip_button(lesson)
         return RacePart()
     with st.container(key="lessons_verdict"):
         show_verdict(model)

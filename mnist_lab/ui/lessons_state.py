@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 import streamlit as st
 
+from mnist_lab.lessons.model import Lesson
 from mnist_lab.ui import state
 from mnist_lab.ui.page_widgets import PageWidgets
 
@@ -26,18 +27,19 @@ def show_race(lesson: str, race: str | None) -> None:
     url.go(**{LESSON: lesson, RACE: race})
 
 
-def prediction(lesson: str) -> int | None:
-    """The place of the option that was chosen; None before."""
-    return _kept("predictions").get(lesson)
+def prediction(lesson: Lesson) -> int | None:
+    """The place of the option that was chosen; None before, and when the lesson's file has lost that option."""
+    place = _kept("predictions").get(lesson.id)
+    return place if place in range(len(lesson.predict.options)) else None
 
 
-def ask(label: str, lesson: str, options: list[str], disabled: bool) -> None:
+def ask(label: str, lesson: Lesson, options: list[str]) -> None:
     """Draw the options of a prediction, none of them chosen until one is."""
-    name = f"lessons_predict_{lesson}"
+    name = f"lessons_predict_{lesson.id}"
     key, default = state.widget(name, prediction(lesson), tuple(options))
     st.radio(
-        label, range(len(options)), default, format_func=lambda place: options[place], key=key, disabled=disabled,
-        on_change=_predict, args=(name, key, lesson),
+        label, range(len(options)), default, format_func=lambda place: options[place], key=key, on_change=_predict,
+        args=(name, key, lesson.id),
     )
 
 
@@ -58,11 +60,11 @@ def is_skipped(lesson: str) -> bool:
     return lesson in _kept("skipped")
 
 
-def skip_button(lesson: str) -> None:
+def skip_button(lesson: Lesson) -> None:
     """For who cannot wait, or cannot train here: the recorded runs without a race."""
     st.button(
-        "Show the recorded runs", key="lessons_skip", on_click=_kept("skipped").update, args=({lesson: True},),
-        disabled=prediction(lesson) is None or is_skipped(lesson),
+        "Show the recorded runs", key="lessons_skip", on_click=_kept("skipped").update, args=({lesson.id: True},),
+        disabled=prediction(lesson) is None or is_skipped(lesson.id),
     )
 
 

@@ -8,12 +8,16 @@ from mnist_lab.lessons.figures import Rows
 from mnist_lab.ui.mistakes_game_text import Line
 
 PREDICT_FIRST = "Predict first: the button waits for it."
+NOT_SO = (
+    "The runs that are recorded here do not bear out everything that this lesson says. What they show stands below the "
+    "explanation; where the two differ, believe the runs."
+)
 
 
 def compared(predicted: int, found: Mapping[str, int]) -> str:
     """The prediction beside what came out: `found` maps who to the place of the option that it bears out."""
     if not found:
-        return "There is nothing yet to hold your prediction against."
+        return "What is recorded does not answer this question. Try it to see."
     right = [who for who, place in found.items() if place == predicted]
     if len(right) == len(found):
         return "**It came out as you predicted.**"

@@ -53,8 +53,8 @@ def _why_not(asked: str, broken: Sequence[BrokenLesson]) -> str:
 def _card(number: int, lesson: Lesson) -> None:
     with st.container(border=True, key=f"lessons_card_{lesson.id}"):
         st.markdown(f"**{number}. {plain(lesson.title)}**  \n{lesson.question}")
-        done = lessons_state.prediction(lesson.id) is not None
+        what = "Open" if lessons_state.prediction(lesson) is None else "Go on with"
         st.button(
-            "Go on" if done else "Open", key=f"lessons_open_{lesson.id}", on_click=lessons_state.open_lesson,
+            f"{what} lesson {number}", key=f"lessons_open_{lesson.id}", on_click=lessons_state.open_lesson,
             args=(lesson.id,),
         )

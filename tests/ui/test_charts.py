@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_lab.ui.chart_data import LOSS_FLOOR, MAX_STEP_POINTS, thin
-from mnist_lab.ui.chart_specs import BLUE, GREEN, GREY, LOG_TICKS, VERMILLION
+from mnist_lab.ui.chart_specs import (
+    BLUE,
+    GREEN,
+    GREY,
+    LOG_TICKS,
+    VERMILLION,
+    LineChart,
+    Series,
+    line_chart_spec,
+)
 from mnist_lab.ui.charts import (
     accuracy_chart,
     learning_rate_chart,
@@ -264,3 +273,8 @@ def test_thinned_points_stay_where_they_are():
     earlier, later = (thin(steps[:n], "loss") for n in (2 * MAX_STEP_POINTS + 8, 3 * MAX_STEP_POINTS))
     assert later[: len(earlier)] == earlier
     assert thin(steps[:MAX_STEP_POINTS], "loss") == steps[:MAX_STEP_POINTS]
+
+
+def test_the_last_epoch_is_marked_even_when_it_is_the_only_one_tested():
+    spec = line_chart_spec(LineChart(series=(Series("a", "A"),), y_title="", description="", every=3), 2)
+    assert "datum.epoch == 2" in spec
