@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 
 from mnist_lab.classroom.locks import EVERYTHING, SEED, link_query
-from mnist_lab.classroom.pool import Group
+from mnist_lab.classroom.pool import Group, setting_of
 from mnist_lab.classroom.room import Classroom
 from mnist_lab.config import KNOBS
 from mnist_lab.config_forms import short_value
@@ -55,7 +55,7 @@ def _link_form(room: Classroom) -> tuple[str, ...]:
         _show_link("lessons", {"lesson": id})
         return ()
     config = state.last_good_config()
-    st.caption(run_text.settings_text(config, None))
+    st.caption(run_text.settings_text(setting_of(config), None))
     options = [EVERYTHING, *(name for name in KNOBS if config.matters(name))]
     chosen = st.multiselect(
         "Locked", options, format_func=_lock_name, key="class_lock",
