@@ -28,8 +28,8 @@ def takeaway(found: Spread | None) -> str:
     return (
         f"The {found.runs} runs differ in nothing but the seed, and end between {found.low:.2f} % and "
         f"{found.high:.2f} %: {found.high - found.low:.2f} points apart. Two of them taken at random are "
-        f"{found.gap:.2f} points apart on average. Whoever compares two settings by one run each will see a difference of "
-        "about that size even where there is none."
+        f"{found.gap:.2f} points apart on average. Whoever compares two settings by one run each will see a difference "
+        "of about that size even where there is none."
     )
 
 

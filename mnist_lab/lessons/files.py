@@ -1,7 +1,7 @@
 """The files of all lessons: where they are, and which of them are none.
 
-A lesson is a TOML file in `lessons/` beside app.py, or in the folder that MNIST_LAB_LESSONS names; `lessons/README.md`
-says what is in it. What is wrong with a file is said with its name, and the other lessons are none the worse for it.
+A lesson is a TOML file in `texts/`, or in the folder that MNIST_LAB_LESSONS names; `texts/README.md` says what is
+in it. What is wrong with a file is said with its name, and the other lessons are none the worse for it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class BrokenLesson:
 
 def own_folder() -> Path:
     """Where the lessons that come with the lab are."""
-    return Path(__file__).parents[2] / "lessons"
+    return Path(__file__).parent / "texts"
 
 
 def folders() -> list[Path]:

@@ -20,7 +20,7 @@ TOO_WIDE = """[document.documentElement, document.querySelector('[data-testid=st
 @pytest.fixture(scope="module", autouse=True)
 def teachers_folder(tmp_path_factory, request):
     """A folder with a quick form of one of the lab's lessons, and a file that is none."""
-    shipped = request.config.rootpath / "lessons" / "l1-zeros.toml"
+    shipped = request.config.rootpath / "mnist_lab" / "lessons" / "texts" / "l1-zeros.toml"
     text, changes = re.subn(r'base = "noisy-1000"\nchange = .*', QUICK, shipped.read_text("utf-8"))
     assert changes == 1
     folder = tmp_path_factory.mktemp("lessons")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 from studies import make_study
 
 from mnist_lab.lessons.figures import COLUMNS, FORMS, KINDS, UNKNOWN, Figure, NotMeasuredError, Records, fill
+from mnist_lab.lessons.files import own_folder
 from mnist_lab.runs.study import save_study
 from mnist_lab.studies import STUDIES
 
@@ -99,6 +99,6 @@ def test_a_shipped_network():
 
 
 def test_the_file_for_teachers_names_all_there_is():
-    text = (Path(__file__).parents[2] / "lessons" / "README.md").read_text()
+    text = (own_folder() / "README.md").read_text()
     assert not [name for name in (*KINDS, *COLUMNS, *STUDIES, *filter(None, FORMS)) if f"`{name}`" not in text
                 and f":{name}}}" not in text and name != "read"]
