@@ -70,12 +70,12 @@ def _link_form(room: Classroom) -> tuple[str, ...]:
 
 
 def _show_link(page: str, query: dict[str, str]) -> None:
-    root = (st.context.url or "http://localhost:8501").rstrip("/").removesuffix("/class")
+    root = (st.context.url or "").rstrip("/").removesuffix("/class")  # only a browser says where it is
     st.code(f"{root}/{page}?{urlencode(query, safe=',')}", language=None, wrap_lines=True)
     if urlsplit(root).hostname in LOCAL:
         st.caption(
             "This address works on this computer only. For the class, open this page by the computer's address in your "
-            "network (Streamlit prints it as Network URL when it starts), and the link has it too."
+            "network instead (its name or its number, such as 192.168.1.20, for localhost), and the link has it."
         )
 
 
