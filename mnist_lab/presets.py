@@ -77,10 +77,11 @@ def _variant(network: str, norm: str, l1: bool, l2: bool) -> Preset:
 
 
 def _own() -> list[Preset]:
-    # Averaging brings 99.4 % two epochs earlier; the small changes keep the last epochs from learning by heart.
+    # Averaging brings 99.4 % two epochs earlier; the small changes keep the last epochs from learning by heart. Chosen
+    # on the validation split with seeds 100 to 102.
     fast = RunConfig(
-        network="b", epochs=8, learning_rate=0.15, schedule="one-cycle", ema_decay=0.995,
-        rotation=6.0, translation=0.04, scale=0.05,
+        network="b", epochs=10, learning_rate=0.15, nesterov=True, schedule="one-cycle", ema_decay=0.995,
+        weight_decay=2e-4, decay_scope="weights", rotation=6.0, translation=0.04, scale=0.05,
     )
     # Chosen on the validation split alone: no setting was compared on the test set.
     best = RunConfig(
@@ -94,8 +95,8 @@ def _own() -> list[Preset]:
     )
     return [
         Preset(
-            "fast", "Fast: 99.4 % in 8 epochs",
-            "Network B on all images: eight one-cycle epochs, images slightly changed, weights averaged.", fast,
+            "fast", "Fast: 99.4 % in 10 epochs",
+            "Network B on all images: ten one-cycle epochs, images slightly changed, weights averaged.", fast,
         ),
         Preset(
             "best", "Best: what fewer than 10,000 parameters can do",

@@ -181,10 +181,10 @@ def test_augmentation_recipes_and_custom(lab):
 
 def test_custom_settings_say_what_was_changed(lab):
     at = open_page()
-    of(at.number_input, "Epochs").set_value(10).run()
+    of(at.number_input, "Epochs").set_value(12).run()
     of(at.select_slider, "L1 lambda").set_value(1e-3).run()
     assert of(at.selectbox, "Preset").value == controls.CUSTOM
-    assert "Changed from “Fast: 99.4 % in 8 epochs”: L1 lambda off → 1e-3, epochs 8 → 10." in words(at)
+    assert "Changed from “Fast: 99.4 % in 10 epochs”: L1 lambda off → 1e-3, epochs 10 → 12." in words(at)
     of(at.selectbox, "Preset").select("b-gbn").run()
     assert controls.CUSTOM not in of(at.selectbox, "Preset").options
 

@@ -173,7 +173,7 @@ def test_start_puts_the_run_in_the_address_and_a_second_click_nothing(lab):
     assert job.owner_hash == token.owner_hash(OWNER)
     assert button(at, "Start").disabled and "exactly these settings is under way" in words(at)
     of(at.number_input, "Epochs").set_value(9).run()
-    assert "The settings have changed since this run: epochs 8 → 9." in words(at)
+    assert "The settings have changed since this run: epochs 10 → 9." in words(at)
     assert not button(at, "Start").disabled
 
 
