@@ -1,7 +1,7 @@
 """The README's pictures, from the running app: `MNIST_LAB_DATA=... python tests/e2e/make_screenshot.py [NAME]...`
 
 The first is taken in the middle of a run on the preset's thousand noisy images, the second after a class has run these
-on the smallest network.
+on the smallest network, the third and the fourth of what ships in pretrained/.
 """
 
 from __future__ import annotations
@@ -61,6 +61,31 @@ def class_page(folder: Path) -> bytes:
     return take(folder, 880, go, MNIST_LAB_CLASS="1")
 
 
+def lesson(folder: Path) -> bytes:
+    """A PNG of a lesson after a prediction that the recorded runs do not bear out."""
+
+    def go(page: Page, server: LabServer) -> None:
+        open_page(page, f"{server.url}/lessons?lesson=ghost-batches")
+        page.get_by_text("Little, a point or less").click()
+        page.get_by_role("button", name="Show the recorded runs").click()
+        page.get_by_role("heading", name="Try this next").wait_for()
+        page.get_by_role("heading", name="1. Predict").evaluate("heading => heading.scrollIntoView()")
+        page.mouse.move(0, 0)
+
+    return take(folder, 1000, go)
+
+
+def microscope(folder: Path) -> bytes:
+    """A PNG of the ghost-batch viewer on a shipped network."""
+
+    def go(page: Page, server: LabServer) -> None:
+        open_page(page, f"{server.url}/microscope?run=b-gbn&show=ghosts")
+        page.locator("svg.marks").nth(1).wait_for()
+        page.mouse.move(0, 0)
+
+    return take(folder, 1300, go)
+
+
 def take(folder: Path, height: int, go: Callable[[Page, LabServer], None], **variables: str) -> bytes:
     """A PNG of what `go` opens."""
     server = LabServer(folder, Path(os.environ["MNIST_LAB_DATA"]), threads=2, variables=variables)
@@ -75,7 +100,7 @@ def take(folder: Path, height: int, go: Callable[[Page, LabServer], None], **var
         server.stop()
 
 
-PICTURES = {"train": train, "class": class_page}
+PICTURES = {"train": train, "class": class_page, "lesson": lesson, "microscope": microscope}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PICTURES:
