@@ -146,7 +146,8 @@ def _unzip(content: bytes) -> dict[str, bytes]:
     """The files in a zip by name; never more than `LIMIT` and some, of `MAX_FILE` bytes each."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            # Not `is_dir`, which fails for an entry without a name.
+            entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
             if len(entries) > LIMIT + 10 or any(entry.file_size > MAX_FILE for entry in entries):
                 raise CollectionError(f"It holds more, or larger, files than {LIMIT} digits need.")
             return {entry.filename: _read(archive, entry) for entry in entries}

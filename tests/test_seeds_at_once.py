@@ -8,13 +8,15 @@ import torch
 from mnist_lab.config import RunConfig
 from mnist_lab.data.mnist import load_sample
 from mnist_lab.data.regime import make_regime
+from mnist_lab.nn.networks import build_network
 from mnist_lab.seeds_at_once import grouped_steps
 from mnist_lab.trainer import Tally, Trainer
 
 SEEDS, STEPS = (0, 3, 5), 4
-# Small steps: a rounding error may choose another pixel in a max pool, and with large ones that grows fast.
+# Small steps: a rounding error may choose another pixel in a max pool, and with large ones that grows fast. So what the
+# steps have changed is compared: another seed's change differs by 70 % and more, a pixel chosen otherwise is far less.
 PLAIN = RunConfig(train_images=100, batch_size=40, epochs=2, learning_rate=1e-3, dropout=0.0, schedule="constant")
-TOLERANCE = dict(rtol=0, atol=2e-5)
+SAME = 0.02  # of the length of the change
 
 
 def separate(config: RunConfig) -> list[dict[str, torch.Tensor]]:
@@ -40,13 +42,15 @@ def after(steps):
 def test_grouped_seeds_equal_separate_runs(network, knobs):
     config = PLAIN.replace(network=network, **knobs)
     together = dict(after(grouped_steps(config, load_sample(), SEEDS)).named_parameters())
-    for place, alone in enumerate(separate(config)):
+    for place, (seed, alone) in enumerate(zip(SEEDS, separate(config), strict=True)):
+        before = dict(build_network(config.replace(seed=seed)).named_parameters())
         for name, value in alone.items():
-            torch.testing.assert_close(together[name].chunk(len(SEEDS))[place], value, **TOLERANCE)
+            changed, difference = value - before[name], together[name].chunk(len(SEEDS))[place] - value
+            assert changed.norm() > 0 and difference.norm() < SAME * changed.norm(), name
 
 
 def test_dropout_is_part_of_it():
     without, dropped = (
         after(grouped_steps(PLAIN.replace(dropout=p), load_sample(), SEEDS)).conv1.weight for p in (0.0, 0.3)
     )
-    assert not torch.allclose(without, dropped, **TOLERANCE)
+    assert (without - dropped).norm() > 1e-3

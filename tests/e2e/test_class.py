@@ -71,9 +71,11 @@ def test_the_teacher_locks_for_all_and_clears_on_a_phone_in_the_dark(server, bro
     teacher.get_by_text("See the class's runs in one picture").click()
     teacher.get_by_role("heading", level=1, name="The class's runs").wait_for()
     teacher.get_by_text("A link for the class", exact=True).click()
-    teacher.get_by_role("combobox", name="Locked").fill("Norm")
+    locked = teacher.get_by_role("combobox", name="Locked")
+    locked.fill("Norm")
     expect(teacher.get_by_role("option", name="Norm", exact=True)).to_be_visible()
     teacher.keyboard.press("ArrowDown")
+    expect(locked).to_have_attribute("aria-activedescendant", re.compile("option"))  # else Enter chooses nothing
     teacher.keyboard.press("Enter")
     teacher.keyboard.press("Escape")
     expect(teacher.get_by_text("lock=norm")).to_be_visible()
