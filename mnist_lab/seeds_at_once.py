@@ -1,4 +1,4 @@
-"""The seeds of one configuration as one network, for `bench`: on a CPU that is slower than one after another, so the
+"""The seeds of one configuration as one network, for `bench`: on a CPU that gains less than runs side by side, so the
 lab does not train so (figures in README.md)."""
 
 from __future__ import annotations

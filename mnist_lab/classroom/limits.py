@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, fields
 
-from mnist_lab.config import ALL, RunConfig
+from mnist_lab.config import ALL, KNOBS, RunConfig
 from mnist_lab.config_forms import FALSE, TRUE
 from mnist_lab.runs.record import RunError
 
 SWITCH = "MNIST_LAB_CLASS"
-FULL_SIZE = 60_000  # training images of MNIST, which "all" stands for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +32,8 @@ class Limits:
         wrong = {}
         if config.epochs > self.epochs:
             wrong["epochs"] = f"In this class a run has at most {self.epochs} epochs. Choose fewer."
-        if (FULL_SIZE if config.train_images == ALL else config.train_images) > self.images:
+        every = KNOBS["train_images"].high  # what "all" stands for
+        if (every if config.train_images == ALL else config.train_images) > self.images:
             wrong["train_images"] = f"In this class a run has at most {self.images:,} training images. Choose fewer."
         return wrong
 

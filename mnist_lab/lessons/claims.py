@@ -1,7 +1,9 @@
 """A lesson's claims held against the recorded runs, so that no lesson teaches what the data does not show.
 
 A claim about the mean of a setting, or about the difference of two over the seeds that both were trained with, rests on
-its t-interval; those of one lesson are corrected together (Holm). Any other claim compares one number with another.
+its t-interval. Those of one lesson that say "above" or "below" are corrected together (Holm); "within" wants the whole
+95 % interval there, which is stricter than a test of each side at that level. Any other claim compares one number with
+another.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ INTRO = (
     "say about it."
 )
 FOR_TEACHERS = (
-    "A lesson is a text file. Those of the lab are in the folder `lessons` beside `app.py`; the file `README.md` there "
+    "A lesson is a text file. Those of the lab are in the folder `mnist_lab/lessons/texts`; the file `README.md` there "
     "says what is in one. Put another file there, or into the folder that the variable `MNIST_LAB_LESSONS` names, and "
     "it is in this list at once. A lesson has an address of its own: open it, and copy the address."
 )

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import query
+from lab import look, query
 from streamlit.testing.v1 import AppTest
 
 from mnist_lab.ui import page_state
@@ -54,12 +54,7 @@ RUN = {"run": "r1"}
 
 
 def page(**parameters: str) -> AppTest:
-    at = AppTest.from_string(APP, default_timeout=30)
-    for name, text in parameters.items():
-        at.query_params[name] = text
-    at.run()
-    assert not at.exception, at.exception
-    return at
+    return look(AppTest.from_string(APP, default_timeout=30), **parameters)
 
 
 def widgets(at: AppTest) -> dict:

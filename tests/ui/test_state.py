@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import OWNER, RUNS_PAGE, TRAIN_PAGE, Lab, button, query, words
+from lab import OWNER, RUNS_PAGE, TRAIN_PAGE, Lab, button, look, query, words
 
 from mnist_lab.config import KNOBS, RunConfig
 from mnist_lab.config_forms import to_query
@@ -33,11 +33,7 @@ def lab(tmp_path, monkeypatch):
 def open_page(**parameters: str) -> AppTest:
     at = AppTest.from_file(str(APP), default_timeout=30)
     at.session_state[token.TOKEN_KEY] = {"token": OWNER}
-    for name, text in parameters.items():
-        at.query_params[name] = text
-    at.run()
-    assert not at.exception, at.exception
-    return at
+    return look(at, **parameters)
 
 
 def config_of(at: AppTest) -> RunConfig:
