@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,12 +13,16 @@ from typing import Any
 import torch
 
 from mnist_lab.config import RunConfig
+from mnist_lab.contestants import READY
 from mnist_lab.data.mnist import DataError, Mnist
 from mnist_lab.data.regime import make_regime
 from mnist_lab.device import has_bfloat16, keep_freed_memory, resolve_device, resolve_precision
 from mnist_lab.events import Epoch
 from mnist_lab.peers import PeerLoop
 from mnist_lab.presets import preset
+from mnist_lab.runs.queue import RunQueue
+from mnist_lab.runs.record import RunError
+from mnist_lab.runs.store import RunStore
 from mnist_lab.seeds_at_once import grouped_steps
 from mnist_lab.trainer import Tally, Trainer
 from mnist_lab.training import train
@@ -27,6 +32,8 @@ ROUNDS = 7
 STEPS = 25  # a round; 25 batches of 128
 SEEDS = 3  # of the time to accuracy
 SEEDS_AT_ONCE = (4, 8)
+RACE = "regularizers"  # of the ready-made ones
+RACES = 3  # each way
 
 Say = Callable[[str], None]
 
@@ -177,3 +184,32 @@ def peer_time(config: RunConfig, root: Path | str, say: Say) -> tuple[float, flo
         if accuracy >= TARGET:
             break
     return time.perf_counter() - started, accuracy, epoch
+
+
+def race_time(data: Mnist, say: Say, configs: Sequence[RunConfig] | None = None) -> dict[str, Any]:
+    """Seconds of a race, by default the ready-made one of six settings on 1,000 images, with one seed.
+
+    Side by side, as the Race page runs them, and one after another with all threads for each: medians, taken in turn.
+    Raises `RunError` when a run fails.
+    """
+    configs = configs or [one.config for one in READY[RACE].contestants]
+    seconds: dict[int, list[float]] = {len(configs): [], 1: []}
+    with tempfile.TemporaryDirectory(prefix="mnist-lab-race-") as folder:
+        queue = RunQueue(RunStore(folder), workers=1, load_data=lambda progress: data)
+        for number in range(RACES):
+            for abreast, taken in seconds.items():
+                started = time.perf_counter()
+                group = f"race {number}" if abreast > 1 else None
+                jobs = [queue.submit(config, group=group, abreast=abreast) for config in configs]
+                for job in jobs:
+                    job.join()
+                taken.append(time.perf_counter() - started)
+                if failed := [job for job in jobs if job.state != "finished"]:
+                    raise RunError(f"The run {failed[0].name} did not finish: {failed[0].log.last()}")
+                say(f"{len(configs)} runs, {abreast} at a time: {taken[-1]:.1f} s")
+        queue.shutdown()
+    side_by_side, in_turn = seconds.values()
+    return {
+        "machine": machine(), "runs": len(configs), "rounds": RACES, "seconds": statistics.median(side_by_side),
+        "one_after_another_seconds": statistics.median(in_turn), "ratio": median_ratio(in_turn, side_by_side),
+    }

@@ -10,8 +10,10 @@ import pytest
 
 from mnist_lab import bench
 from mnist_lab.config import RunConfig
+from mnist_lab.contestants import READY
 from mnist_lab.data.mnist import DataError, load_sample
 from mnist_lab.presets import preset
+from mnist_lab.runs.record import RunError
 
 TINY = RunConfig(train_images=100, batch_size=50, epochs=2, dropout=0.05, device="cpu")
 
@@ -131,3 +133,21 @@ def test_both_sides_run_the_recipes_promised():
     b, a = preset("b-bn").config, preset("a-bn").config
     assert (b.network, b.batch_size, b.dropout) == ("b", 128, 0.05)
     assert (a.network, a.batch_size, a.rotation, a.second_rotation) == ("a", 128, 7.0, 20.0)
+
+
+def test_a_race_is_timed_side_by_side_and_one_after_another(tiny, monkeypatch):
+    monkeypatch.setattr(bench, "RACES", 1)
+    said, configs = [], [TINY.replace(epochs=1, l1=l1) for l1 in (0.0, 1e-3)]
+    found = bench.race_time(tiny, said.append, configs)
+    assert [line.split(":")[0] for line in said] == ["2 runs, 2 at a time", "2 runs, 1 at a time"]
+    assert found["runs"] == 2 and found["ratio"] == found["one_after_another_seconds"] / found["seconds"]
+
+
+def test_a_race_with_a_run_that_fails_has_no_time(tiny, monkeypatch):
+    monkeypatch.setattr(bench, "RACES", 1)
+    with pytest.raises(RunError, match="did not finish"):
+        bench.race_time(tiny, lambda text: None, [TINY, TINY.replace(learning_rate=10.0, epochs=50)])
+
+
+def test_the_race_that_is_timed_is_a_ready_made_one_of_six():
+    assert len(READY[bench.RACE].contestants) == 6

@@ -195,10 +195,11 @@ def test_data_finds_the_full_set(full_data, monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out)["source"] == "folder"
 
 
-@pytest.mark.parametrize("options", [[], ["--time-to-accuracy"]])
+@pytest.mark.parametrize("options", [[], ["--time-to-accuracy"], ["--race"]])
 def test_a_benchmark_on_the_sample_is_refused_before_it_takes_time(options, capsys, monkeypatch):
     monkeypatch.setattr(bench, "interleaved", lambda *_: pytest.fail("measured something"))
     monkeypatch.setattr(bench, "lab_time", lambda *_: pytest.fail("trained something"))
+    monkeypatch.setattr(bench, "race_time", lambda *_: pytest.fail("raced"))
     assert main(["bench", *options]) == 2
     err = capsys.readouterr().err
     assert "The benchmark needs the full data set as files." in err.splitlines()[-1]

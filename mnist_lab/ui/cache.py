@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import sys
 import threading
 
 import streamlit as st
@@ -17,6 +18,9 @@ from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.store import RunStore
 
 EXIT_SECONDS = 30.0  # an import cannot be interrupted, and one that the exit cuts short aborts the process
+# After every operation of PyTorch a training thread wants Python's lock back. While a page is being drawn it would wait
+# for all of Python's usual 5 ms each time, which is longer than most of these operations take.
+SWITCH_SECONDS = 0.0005
 
 _warm_up_lock = threading.Lock()
 _warm_up_thread: threading.Thread | None = None
@@ -48,6 +52,7 @@ def queue() -> RunQueue:
 
     Raises `RunError` when MNIST_LAB_WORKERS cannot be used.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     room = classroom()
     return RunQueue(store(), admit=room.admit if room else None)
 

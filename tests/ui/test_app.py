@@ -83,6 +83,21 @@ def test_clearing_the_caches_shuts_the_queue_down(monkeypatch, tmp_path):
     cache.store.clear()
 
 
+def test_a_page_that_is_drawn_does_not_hold_up_training(monkeypatch, tmp_path):
+    """A thread that trains asks for Python's lock after every operation, most of which take less than 5 ms."""
+    monkeypatch.setenv("MNIST_LAB_RUNS", str(tmp_path))
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.005)  # Python's own
+    cache.queue.clear()
+    try:
+        cache.queue()
+        assert sys.getswitchinterval() <= 0.001
+    finally:
+        sys.setswitchinterval(before)
+        cache.queue.clear()
+        cache.store.clear()
+
+
 def test_pages():
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
     assert at.title[0].value == "Train a small network, live"
