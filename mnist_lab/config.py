@@ -254,6 +254,10 @@ def check(values: Mapping[str, Any]) -> dict[str, str]:
     return problems or _contradictions(values)
 
 
+# The knobs that can contradict one another, under the name of the one that `check` then complains of; no knob twice.
+TOGETHER = {"num_splits": ("norm", "num_splits", "batch_size"), "nesterov": ("optimizer", "momentum", "nesterov")}
+
+
 def _contradictions(values: Mapping[str, Any]) -> dict[str, str]:
     problems = {}
     if values["norm"] == "ghost" and values["num_splits"] > values["batch_size"]:

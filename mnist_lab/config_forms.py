@@ -11,6 +11,7 @@ from mnist_lab.config import (
     DEFAULTS,
     KNOBS,
     ORIGIN_FIELDS,
+    TOGETHER,
     TYPES,
     ConfigError,
     RunConfig,
@@ -79,7 +80,7 @@ def to_query(config: RunConfig) -> dict[str, str]:
 def from_query(query: Mapping[str, str], base: RunConfig | None = None) -> tuple[RunConfig, list[str]]:
     """The config in a URL and a sentence for each part of it that had to be ignored.
 
-    Settings that are each allowed and contradict one another are ignored together. Parameters that are no knobs
+    Settings that contradict one another are ignored together, and the others kept. Parameters that are no knobs
     (the page's own) are left alone. `base` supplies what the URL does not name.
     """
     start = (base or RunConfig()).to_dict()
@@ -94,8 +95,9 @@ def from_query(query: Mapping[str, str], base: RunConfig | None = None) -> tuple
             ignored.append(text)
         else:
             values[name] = value
-    if contradictions := check(values):
-        return RunConfig(**start), ignored + list(contradictions.values())
+    for name, text in check(values).items():
+        ignored.append(text)
+        values |= {knob: start[knob] for knob in TOGETHER[name]}
     return RunConfig(**values), ignored
 
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import configs
 
-from mnist_lab.config import ALL, KNOBS, ORIGIN_FIELDS, ConfigError, RunConfig, check
+from mnist_lab.config import ALL, KNOBS, ORIGIN_FIELDS, TOGETHER, ConfigError, RunConfig, check
 from mnist_lab.config_forms import (
     AUGMENTATION,
     differences,
@@ -90,11 +90,24 @@ def test_parameters_of_the_page_are_left_alone(query):
     assert from_query({**query, "epochs": "3"}) == (RunConfig(epochs=3), [])
 
 
-def test_contradicting_settings_are_ignored_together():
-    config, ignored = from_query({"norm": "ghost", "num_splits": "20", "batch_size": "16", "l1": "0.5"})
-    assert config == RunConfig() and len(ignored) == 1 and "20 splits" in ignored[0]
-    base = RunConfig(epochs=9)
-    assert from_query({"nesterov": "on", "momentum": "0"}, base)[0] == base
+def test_contradicting_settings_are_ignored_together_and_the_others_kept():
+    splits = {"norm": "ghost", "num_splits": "20", "batch_size": "16"}
+    config, ignored = from_query({**splits, "l1": "0.5"})
+    assert config == RunConfig(l1=0.5) and len(ignored) == 1 and "20 splits" in ignored[0]
+    base = RunConfig(epochs=9, batch_size=64)
+    momentum = {"nesterov": "on", "momentum": "0"}
+    assert from_query(momentum, base)[0] == base
+    config, ignored = from_query({**momentum, **splits, "seed": "4"}, base)
+    assert config == base.replace(seed=4) and len(ignored) == 2
+
+
+def test_every_contradiction_names_knobs_of_its_own():
+    knobs = [knob for group in TOGETHER.values() for knob in group]
+    assert len(knobs) == len(set(knobs)) and set(knobs) <= set(KNOBS)
+    contradictory = RunConfig().to_dict() | {
+        "norm": "ghost", "num_splits": 32, "batch_size": 16, "nesterov": True, "momentum": 0.0
+    }
+    assert set(check(contradictory)) == set(TOGETHER), "each contradiction that there is"
 
 
 def test_one_bad_setting_does_not_take_the_others_with_it():
