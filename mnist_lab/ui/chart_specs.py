@@ -42,8 +42,22 @@ LOG_TICKS = (
 drops those outside. On an axis that spans less than a factor of 5, where none might be left: round numbers of equal
 distance, two to ten of them."""
 
+Color = tuple[int, int, int]  # red, green and blue, 0 to 255
+
 MARKED_EPOCHS = 25
 """Points on a line at most (and epoch 1, so that a run of one epoch shows); more would hide the dashes."""
+
+
+def shade(share: float, low: Color, high: Color) -> dict[str, str]:
+    """The `fill` of a cell, from `low` (share 0) to `high` (1), and the `ink`, black or white, that reads better on it.
+
+    By the contrast of the Web Content Accessibility Guidelines, to which a fill of relative luminance 0.179 is the
+    same with either (w3.org/TR/WCAG22, contrast ratio).
+    """
+    mixed = [round(a + (b - a) * share) for a, b in zip(low, high, strict=True)]
+    linear = [part / 255 / 12.92 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4 for part in mixed]
+    luminance = sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return {"fill": "#{:02X}{:02X}{:02X}".format(*mixed), "ink": "black" if luminance > 0.179 else "white"}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from functools import lru_cache
 from statistics import fmean
@@ -13,7 +14,7 @@ from mnist_lab.report import alias_text, rows_text
 from mnist_lab.small_data import BASE, Cell, cells, differences
 from mnist_lab.statistics import Difference
 from mnist_lab.studies import STUDIES
-from mnist_lab.ui.chart_specs import GREY
+from mnist_lab.ui.chart_specs import GREY, shade
 from mnist_lab.ui.compare_blocks import (
     CAPTION,
     NOTICE,
@@ -163,8 +164,9 @@ def _heat_maps(small: Found) -> list[Block]:
         maps.append(Picture(heat_chart(rows, name), f"compare_heat_{number}", width=HEAT_WIDTH))
     return [
         Text("Each map is one regularizer: test accuracy minus that of batch norm alone, in points, with the same "
-             "seeds. Blue: better. Orange: worse. A frame: more than chance explains, corrected for all comparisons. "
-             "In brackets: not decided.", CAPTION),
+             "seeds. Blue: better. Orange: worse. The color grows with the root of the difference, so that small ones "
+             "show. A frame: more than chance explains, corrected for all comparisons. In brackets: not decided.",
+             CAPTION),
         Pictures(tuple(maps), "compare_heat"), Text(_heat_takeaway(small, found)),
         Folded("Test accuracy of every setting", (_accuracies(small),)),
     ]
@@ -177,13 +179,13 @@ def _cell(place: Cell, one: Difference | None, reach: float) -> dict:
     if one is None:
         nothing = {"text": "–", "fill": "transparent", "ink": GREY, "decided": False, "label": "not measured"}
         return where | nothing
-    share = abs(one.mean) / reach if reach else 0.0
-    mixed = [round(low + (high - low) * share) for low, high in zip(EVEN, MORE if one.mean > 0 else LESS, strict=True)]
+    # The root: a network without any norm is so much worse that all else would be white beside it.
+    share = math.sqrt(abs(one.mean) / reach) if reach else 0.0
     text = f"{one.mean:+.1f}".replace("-", "−") if abs(one.mean) >= 0.05 else "0.0"
     said = f"{where['images']} images, {where['noise']} wrong labels: {signed(one.mean)} points"
     return {
-        **where, "text": text if one.decided else f"({text})", "fill": "#{:02X}{:02X}{:02X}".format(*mixed),
-        "ink": "white" if share > 0.5 else "black", "decided": one.decided,
+        **where, **shade(share, EVEN, MORE if one.mean > 0 else LESS),
+        "text": text if one.decided else f"({text})", "decided": one.decided,
         "label": f"{said}, {'more than chance explains' if one.decided else 'not decided'}",
     }
 

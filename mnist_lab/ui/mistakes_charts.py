@@ -12,12 +12,11 @@ import altair as alt
 import numpy as np
 
 from mnist_lab.evaluation import DIGITS
-from mnist_lab.ui.chart_specs import BLUE, GREY, VERMILLION
+from mnist_lab.ui.chart_specs import BLUE, GREY, VERMILLION, Color, shade
 from mnist_lab.ui.charts import Chart
 
 CELL = "cell"  # the name of the selection
 SIZE = 330  # pixels, axes included
-Color = tuple[int, int, int]
 FEW, MANY = (0xC6, 0xDB, 0xEF), (0x08, 0x30, 0x6B)  # light to dark blue: from no error to the most of a cell
 # From no difference to the largest; blue and orange are told apart by color-blind eyes as well.
 EVEN, LESS, MORE = (0xF7, 0xF7, 0xF7), (0x21, 0x66, 0xAC), (0xB3, 0x58, 0x06)
@@ -78,8 +77,7 @@ def _colors(diagonal: bool, share: float, low: Color, high: Color) -> dict[str, 
         return {"fill": DIAGONAL, "ink": "black"}
     if share == 0:
         return {"fill": EMPTY, "ink": EMPTY}
-    mixed = [round(a + (b - a) * share) for a, b in zip(low, high, strict=True)]
-    return {"fill": "#{:02X}{:02X}{:02X}".format(*mixed), "ink": "white" if share > 0.5 else "black"}
+    return shade(share, low, high)
 
 
 def _percent_text(percent: float) -> str:

@@ -20,6 +20,7 @@ from mnist_lab.ui.chart_specs import (
     LineChart,
     Series,
     line_chart_spec,
+    shade,
 )
 from mnist_lab.ui.charts import (
     accuracy_chart,
@@ -278,3 +279,24 @@ def test_thinned_points_stay_where_they_are():
 def test_the_last_epoch_is_marked_even_when_it_is_the_only_one_tested():
     spec = line_chart_spec(LineChart(series=(Series("a", "A"),), y_title="", description="", every=3), 2)
     assert "datum.epoch == 2" in spec
+
+
+CHANNEL = st.integers(0, 255)
+
+
+@given(st.floats(0, 1), st.tuples(CHANNEL, CHANNEL, CHANNEL), st.tuples(CHANNEL, CHANNEL, CHANNEL))
+def test_the_number_in_a_cell_can_be_read_on_any_shade(share, low, high):
+    """A contrast of 4.5 to 1, which WCAG asks of text; black or white, one of them has it on every color."""
+    cell = shade(share, low, high)
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in (int(cell["fill"][place : place + 2], 16) / 255 for place in (1, 3, 5))
+    )
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    contrast = 1.05 / (luminance + 0.05) if cell["ink"] == "white" else (luminance + 0.05) / 0.05
+    assert contrast >= 4.5
+
+
+def test_a_shade_goes_from_one_color_to_the_other():
+    ends = (0, 0, 0), (255, 128, 64)
+    assert [shade(share, *ends)["fill"] for share in (0, 0.5, 1)] == ["#000000", "#804020", "#FF8040"]

@@ -222,6 +222,7 @@ def test_claims_and_heat_maps(library):
     cells = [check(one.chart)["cells"] for one in maps.pictures]
     assert [len(rows) for rows in cells] == [2, 2] and all(row["decided"] for row in cells[0])
     assert all(re.fullmatch(r"\+\d\.\d", row["text"]) for row in cells[0])
+    assert {row["fill"] for rows in cells for row in rows} > {"#2166AC"}, "the largest difference is all blue"
     assert all(row["text"].startswith("(") != row["decided"] for row in cells[1])
     assert of(small_part(None, None), Text)[-1].text.endswith("python -m mnist_lab study small-data")
 
