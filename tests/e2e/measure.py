@@ -1,8 +1,8 @@
 """How long the app takes, in real browsers: `MNIST_LAB_DATA=... python tests/e2e/measure.py start|class [BROWSERS]`.
 
 `start`: seconds from the command to the first widget, of a fresh server and of a reload. `class`: thirty browsers in
-class mode, each of which starts a run; all runs on the preset's thousand noisy images. Prints one JSON object. On Linux
-the server gets one half of the processors and the browsers, which need more than it does, the other.
+class mode, each of which starts a run; all runs on the preset's thousand noisy images. Prints one JSON object. For
+Linux: the server gets one half of the processors and the browsers, which need more than it does, the other.
 """
 
 from __future__ import annotations
