@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="speed against the loop most people write")
     bench.set_defaults(run=run_bench)
     which = bench.add_mutually_exclusive_group()
-    which.add_argument("--time-to-accuracy", action="store_true", help="instead: time to 99.4 %%; takes up to an hour")
+    which.add_argument("--time-to-accuracy", action="store_true", help="instead: time to 99.4 %%; takes an hour or two")
     which.add_argument("--race", action="store_true", help="instead: time of a race of six settings on 1,000 images")
     bench.add_argument("--seeds", type=int, default=3, metavar="N", help="for the time to accuracy (default: 3)")
     bench.add_argument("--peer-epochs", type=int, metavar="N", help="give the peer up after so many (default: its 25)")

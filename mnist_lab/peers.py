@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
 
 from mnist_lab.config import RunConfig
 from mnist_lab.nn.dropout import Dropout
@@ -78,9 +79,6 @@ def with_torch_dropout(network: nn.Sequential) -> nn.Sequential:
 
 def dataset(root: Path | str, train: bool, augmented: bool):
     """torchvision's MNIST with the transforms of the loop that most people write, or of source A's notebook."""
-    # Imported here: torchvision takes longer to import than torch, and only the benchmark needs it in the process.
-    from torchvision import datasets, transforms
-
     changes = [
         transforms.RandomRotation((-7.0, 7.0), fill=1),
         transforms.RandomAffine(degrees=20, translate=(0.1, 0.1), scale=(0.9, 1.1)),

@@ -90,7 +90,8 @@ def test_the_machine_is_described():
 @pytest.mark.parametrize(("target", "epochs"), [(0.0, 1), (101.0, 2)])
 def test_the_time_is_that_of_the_first_epoch_that_gets_there_or_of_the_last(tiny, monkeypatch, target, epochs):
     monkeypatch.setattr(bench, "TARGET", target)
-    seconds, accuracy, epoch = bench.lab_time(TINY, tiny)
+    monkeypatch.setattr(bench, "load_mnist", lambda **asked: {"where": tiny}[asked["root"]])
+    seconds, accuracy, epoch = bench.lab_time(TINY, "where")
     assert epoch == epochs and 0 <= accuracy <= 100 and seconds > 0
 
 
@@ -114,17 +115,22 @@ def test_the_peers_time_too(monkeypatch, target, epochs):
     assert (accuracy, epoch, len(said)) == (30.0 * epochs, epochs, epochs) and seconds > 0
 
 
-def test_the_share_is_of_the_means_and_bounds_are_called_bounds(tiny, monkeypatch):
-    seeds = []
+@pytest.mark.parametrize(("asked", "granted"), [(None, 25), (12, 12)])
+def test_the_share_is_of_the_means_and_bounds_are_called_bounds(tiny, monkeypatch, asked, granted):
+    trained = []
     monkeypatch.setattr(bench, "torchvision_root", lambda data: "root")
-    monkeypatch.setattr(bench, "lab_time", lambda config, data: (seeds.append(config.seed), (10.0, 99.45, 5))[1])
-    peer = iter([(100.0, 99.4, 20), (200.0, 99.39, 25), (300.0, 99.41, 22)] * 2)
-    monkeypatch.setattr(bench, "peer_time", lambda config, root, say: (seeds.append(config.seed), next(peer))[1])
-    found = bench.time_to_accuracy(tiny, lambda text: None)
-    count = len(found["runs"])
-    assert seeds == [seed for seed in range(count) for _ in range(2)], "lab and peer in turn, the same seeds"
-    assert found["lab_seconds"] == 10 and found["share_of_peer"] == pytest.approx(10 / found["peer_seconds"])
-    assert [run["peer_reached"] for run in found["runs"]] == [True, False, True][:count]
+    monkeypatch.setattr(bench, "lab_time", lambda config, root: (trained.append(config), (10.0, 99.45, 5))[1])
+    peer = iter([(100.0, 99.4, 20), (200.0, 99.39, 25), (300.0, 99.41, 22)])
+    monkeypatch.setattr(bench, "peer_time", lambda config, root, say: (trained.append(config), next(peer))[1])
+    found = bench.time_to_accuracy(tiny, lambda text: None, 3, asked)
+    fast, recipe = preset("fast").config, preset("b-bn").config
+    assert [config.seed for config in trained] == [0, 0, 1, 1, 2, 2], "lab and peer in turn, the same seeds"
+    assert [config.epochs for config in trained] == 3 * [fast.epochs, granted], "each peer gets all of its epochs"
+    assert {config.learning_rate for config in trained[1::2]} == {recipe.learning_rate}
+    assert {config.device for config in trained[::2]} == {"cpu"}, "where the peer is"
+    assert found["lab_seconds"] == 10 and found["peer_seconds"] == 200 and found["share_of_peer"] == pytest.approx(0.05)
+    assert [run["peer_reached"] for run in found["runs"]] == [True, False, True]
+    assert [run["peer_epochs"] for run in found["runs"]] == [20, 25, 22]
     assert found["share_is_upper_bound"] and found["lab_always_reached"] and found["target"] == 99.4
 
 
