@@ -58,8 +58,13 @@ def share_threads(parts: int) -> None:
     PyTorch keeps the number for each thread (OpenMP's own), and what it was last set to for threads that come later:
     so whoever starts to compute in a new thread calls this, with 1 for all of them.
     """
+    use_threads(max(1, THREADS // parts))
+
+
+def use_threads(count: int) -> None:
+    """Have the calling thread compute with so many threads, or with all of the machine's if it has fewer."""
     torch.get_num_threads()  # has a new thread take what was set last, which it would else do after the next line
-    torch.set_num_threads(max(1, THREADS // parts))
+    torch.set_num_threads(min(count, THREADS))
 
 
 @contextlib.contextmanager

@@ -209,7 +209,8 @@ def claims_text(verdicts: Sequence[Verdict]) -> list[str]:
     )
     parts = [
         "By the mean of the last five epochs, over shared seeds; the intervals are corrected for the number of "
-        "comparisons put to one source. The rules are at the top of `mnist_lab/verdicts.py`. Of "
+        "comparisons put to one source, and where one setting is said to be the best, for its rivals. The rules are at "
+        "the top of `mnist_lab/verdicts.py`. Of "
         f"{many(len(verdicts), 'claim')}: {', '.join(f'{count} {outcome}' for outcome, count in counts.items())}.",
         overview,
     ]

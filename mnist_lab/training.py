@@ -67,17 +67,19 @@ def train(
     *,
     resume: Checkpoint | None = None,
     on_checkpoint: Callable[[Checkpoint], None] | None = None,
+    in_a_hurry: ShouldStop | None = None,
 ) -> TrainedRun:
     """Train the network of `config` and report through `emit`, which gets every event but `Failed`.
 
     `should_stop` is asked before every batch, in training and in evaluation. `on_checkpoint` is called after every
     epoch, before its `Epoch` event; a run continued with `resume` ends with the numbers of one that was never
-    interrupted (same machine, device, thread count and versions).
+    interrupted (same machine, device, thread count and versions). A run stopped after an epoch without a test is tested
+    at its end; `in_a_hurry`, asked before every batch of that test, leaves it out.
 
     Raises `TrainingFailed` when the loss diverges, `ConfigError` for a device that is not there, ValueError when the
     data has fewer images than the config asks for.
     """
-    run = _Run(config, data, emit, should_stop, resume)
+    run = _Run(config, data, emit, should_stop, resume, in_a_hurry)
     emit(run.started())
     while run.epoch < config.epochs and run.train_epoch() and (checkpoint := run.finish_epoch()):
         if on_checkpoint is not None:
@@ -92,10 +94,12 @@ class _Run:
     """The state of `train`: which epoch, since when, and what was seen so far."""
 
     def __init__(
-        self, config: RunConfig, data: Mnist, emit: Emit, should_stop: ShouldStop, resume: Checkpoint | None
+        self, config: RunConfig, data: Mnist, emit: Emit, should_stop: ShouldStop, resume: Checkpoint | None,
+        in_a_hurry: ShouldStop | None,
     ):
         keep_freed_memory()
         self.config, self.data, self.emit, self.should_stop = config, data, emit, should_stop
+        self.in_a_hurry = in_a_hurry
         self.device = resolve_device(config.device)
         self.precision = resolve_precision(config.precision, self.device)
         self.regime: Regime = make_regime(config, data)
@@ -211,7 +215,7 @@ class _Run:
     def result(self) -> TrainedRun:
         """The run as it is kept: the weights of the last finished epoch, and their answers to the test set."""
         status = "finished" if self.epoch == self.config.epochs else "stopped"
-        test_logits = self._test_logits()
+        test_logits = self._test_logits(self.in_a_hurry if status == "stopped" else None)
         timings = {
             "seconds": self.seconds(), "training_seconds": self.training_seconds,
             "evaluating_seconds": self.evaluating_seconds,
@@ -221,13 +225,13 @@ class _Run:
             self._summary(test_logits), timings,
         )
 
-    def _test_logits(self) -> Tensor | None:
+    def _test_logits(self, should_stop: ShouldStop | None) -> Tensor | None:
         if not self.history:
             return None
         if self.regime.eval_name == "test" and self.eval_logits is not None:
             return self.eval_logits
         self.trainer.tested.load_state_dict(self.weights)  # a stopped epoch has moved them on
-        return self.trainer.predict(self.regime.test_images)
+        return self.trainer.predict(self.regime.test_images, should_stop)
 
     def _summary(self, test_logits: Tensor | None) -> dict[str, Any]:
         total, trainable = count_parameters(self.trainer.model)

@@ -127,7 +127,7 @@ def _comparisons(claim: Claim) -> list[tuple[Side, Side | None]]:
 
 def _family(claim: Claim) -> str:
     """Claims that are corrected together: a source's, but "the best" is a question over its own rivals."""
-    return claim.id if claim.relation == BEST else f"{claim.source} {claim.study}"
+    return claim.id if claim.relation == BEST else claim.source
 
 
 def _difference(
@@ -201,7 +201,7 @@ def _images(study: Study, side: Side) -> tuple[int | None, str]:
 def _sentence(claim: Claim, one: Compared, study: Study, outcome: str) -> str:
     difference = one.difference
     if one.b is None:
-        return _target_sentence(claim, difference)
+        return _target_sentence(claim, difference, len(study.labels))
     found = amount_text(difference, one.a.name, one.b.name, *_images(study, one.a))
     if claim.relation not in (SAME, NOT_HIGHER) or difference.interval is None or difference.decided:
         return f"{found}: {'there is no difference' if difference.identical else chance_text(difference)}."
@@ -210,16 +210,18 @@ def _sentence(claim: Claim, one: Compared, study: Study, outcome: str) -> str:
     return f"{found}: {margin} {'is ruled out' if outcome == SUPPORTED else 'cannot be ruled out, nor can none'}."
 
 
-def _target_sentence(claim: Claim, difference: Difference) -> str:
+def _target_sentence(claim: Claim, difference: Difference, images: int) -> str:
     assert claim.target is not None
     mean, interval = claim.target + difference.mean, difference.adjusted_interval
     reach = "no interval, all seeds are equal" if interval is None else (
         f"{100 * difference.level:g} % interval {claim.target + interval.low:.2f} to {claim.target + interval.high:.2f}"
         + (f", corrected for {difference.family} comparisons" if difference.family > 1 else "")
     )
+    amount = many(round(abs(difference.mean) * images / 100), "test image")
     return (
         f"{claim.a.name}, {MEASURES[claim.a.measure]}: {mean:.2f} % on average over {many(difference.n_a, 'seed')} "
-        f"({reach}), {signed(difference.mean)} points from {claim.target:g} %."
+        f"({reach}), {signed(difference.mean)} points from {claim.target:g} %"
+        f"{f' or {amount}' if claim.a.measure == 'test' else ''}: {chance_text(difference)}."
     )
 
 

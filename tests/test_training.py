@@ -152,6 +152,18 @@ def test_a_run_stopped_after_an_epoch_without_a_test_is_tested_when_it_ends(tiny
     assert stopped.summary["best_test_accuracy"] is stopped.summary["best_epoch"] is None
 
 
+def test_in_a_hurry_that_test_is_left_out(tiny):
+    asked = iter([False] * 5 + [True] * 100)
+    stopped, events = run(
+        BASE.replace(eval_every=3), tiny, should_stop=lambda: next(asked), in_a_hurry=lambda: True
+    )
+    assert stopped.status == "stopped" and stopped.test_logits is None and stopped.weights
+    assert stopped.summary["test_accuracy"] is None and stopped.summary["epochs"] == 1
+    assert events[-1].summary == stopped.summary
+    whole, _ = run(BASE.replace(epochs=1, validation=False), tiny, in_a_hurry=lambda: True)
+    assert whole.summary["test_accuracy"] is not None, "a finished run is tested all the same"
+
+
 @pytest.mark.parametrize("config", [EVERYTHING, OTHERWISE], ids=["everything", "otherwise"])
 def test_the_same_seed_gives_the_same_run_and_interrupted_ones_end_alike(tiny, config):
     checkpoints: list[Checkpoint] = []

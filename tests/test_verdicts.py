@@ -16,6 +16,7 @@ from mnist_lab.presets import ALIASES, PRESETS
 from mnist_lab.published import PUBLISHED, rows_of
 from mnist_lab.runs.study import Study, load_study, save_study
 from mnist_lab.statistics import paired
+from mnist_lab.verdict_text import number
 from mnist_lab.verdicts import CONTRADICTED, SUPPORTED, UNDECIDED, UNMEASURED, judge, measured, outcome_of, values_of
 
 EQUAL = dict.fromkeys(SOURCES, 99.4)
@@ -173,6 +174,23 @@ def test_a_study_from_disk_gives_the_same_verdicts(tmp_path):
 
 def test_values_of_a_setting_that_is_not_there():
     assert values_of(make_study({"b-bn": 99.4}), Side("b-gbn")) == {}
+
+
+def test_how_far_a_source_is_from_what_it_says_it_reached_is_told_in_images_too():
+    study = make_study(dict.fromkeys(SOURCES, 98.9), spread=0.01)
+    below = next(one for one in judge(study) if one.claim.id == "b-reaches")
+    amount = round(abs(below.compared[0].difference.mean) * 100)
+    assert f" points from 99.4 % or {number(amount)} test image" in below.sentence
+    assert below.outcome == CONTRADICTED and below.sentence.endswith(": more than chance explains.")
+
+
+def test_the_small_data_claims_are_corrected_with_their_sources_others():
+    verdicts = {verdict.claim.id: verdict for verdict in judge(make_study(EQUAL), small_study(4.0))}
+    families = {
+        one.difference.family for verdict in verdicts.values() for one in verdict.compared
+        if verdict.claim.source == "A" and verdict.claim.relation != BEST
+    }
+    assert len(families) == 1 and families.pop() > 10
 
 
 def test_sources_are_corrected_apart_and_the_best_among_its_rivals():

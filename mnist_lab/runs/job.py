@@ -72,6 +72,7 @@ class Job:
         self._store, self._resume, self._on_end = store, resume, on_end
         self._train, self._load_data = train, load_data
         self._stop, self._started, self._ended = threading.Event(), threading.Event(), threading.Event()
+        self._hurry = threading.Event()
         # A daemon, joined by the queue at exit: any other thread would hold up the exit before it can be stopped.
         self._thread = threading.Thread(target=self._run, name=f"run {id}", daemon=True)
 
@@ -96,8 +97,10 @@ class Job:
         self._thread.start()
         self._started.set()
 
-    def request_stop(self) -> None:
-        """Ask the run to end after the batch it is at. Returns at once."""
+    def request_stop(self, *, in_a_hurry: bool = False) -> None:
+        """Ask the run to end after the batch it is at, `in_a_hurry` without a last test. Returns at once."""
+        if in_a_hurry:
+            self._hurry.set()
         self._stop.set()
 
     def cancel(self) -> None:
@@ -157,12 +160,14 @@ class Job:
             writer.stop()
             return Stopped(summary={})
         check_same_data(writer.record.data, data)
-        from mnist_lab.device import share_threads
+        from mnist_lab.device import share_threads, use_threads
 
         share_threads(self.abreast)
+        if checkpoint and writer.record.threads:
+            use_threads(writer.record.threads)  # with another number it would not end with the same weights
         trained = train(
             self.config, data, self._emit(writer), self._stop.is_set, resume=checkpoint,
-            on_checkpoint=writer.checkpoint,
+            on_checkpoint=writer.checkpoint, in_a_hurry=self._hurry.is_set,
         )
         writer.finish(trained)
         return (Stopped if trained.status == "stopped" else Finished)(summary=trained.summary)

@@ -142,7 +142,7 @@ class RunQueue:
         for job in waiting:
             job.cancel()
         for job in running:
-            job.request_stop()
+            job.request_stop(in_a_hurry=True)
         atexit.unregister(self.shutdown)
         deadline = time.monotonic() + timeout
         return all(job.join(max(0.0, deadline - time.monotonic())) for job in running)

@@ -18,7 +18,7 @@ from pathlib import Path
 from mnist_lab.config import ALL, RunConfig
 from mnist_lab.config_forms import title
 from mnist_lab.presets import preset_of
-from mnist_lab.runs.record import HISTORY, PART, RunSummary
+from mnist_lab.runs.record import HISTORY, PART, RunError, RunSummary
 from mnist_lab.runs.store import RunStore
 from mnist_lab.runs.sweep_worker import Outcome, Task, run_elsewhere, run_here, start_worker
 from mnist_lab.runs.writer import write_folder
@@ -91,7 +91,7 @@ def sweep(
         with workers() as submit:
             futures = _submit_all(submit, left)
             for future in _as_they_end(futures, on_tick):
-                if not isinstance(future.exception(), BrokenExecutor):
+                if future.cancelled() or not isinstance(future.exception(), BrokenExecutor):
                     left.remove(futures[future])
                     on_outcome(_keep(store, futures[future], future))
         breaks = breaks + 1 if len(left) == before else 0
@@ -119,11 +119,16 @@ def _as_they_end(futures: Mapping[Future, Task], on_tick: Callable[[], None]) ->
 
 def _keep(store: RunStore, task: Task, future: Future[Outcome]) -> Outcome:
     """How the task ended, with the files that came back, if any, in the store."""
+    if future.cancelled():  # not by us
+        return Outcome(task.id, "failed", "The cluster dropped it. Is its scheduler there? Run the command again.")
     if error := future.exception():
         return Outcome(task.id, "failed", f"{type(error).__name__}: {error}")
     outcome = future.result()
     if outcome.files:
-        write_folder(store.root, task.id, outcome.files)
+        try:
+            write_folder(store.root, task.id, outcome.files)
+        except (OSError, RunError) as error:
+            return Outcome(task.id, "failed", f"It ended, and could not be kept: {error}")
     return outcome
 
 

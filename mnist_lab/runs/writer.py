@@ -73,8 +73,7 @@ class RunWriter:
                 owner_hash=owner_hash, history=[],
             )
             # Filled under another name, so that nobody meets a run without its run.json.
-            new = root / f".new-{id}"
-            new.mkdir()
+            new = _emptied(root / f".new-{id}")
             write_summary(new, record)
             _patiently(new.rename, part)
         return cls(root, record, lock)
@@ -288,8 +287,7 @@ def write_folder(root: Path, id: str, files: dict[str, bytes]) -> None:
     lock = acquire(root, id)
     try:
         if not (root / id).exists():
-            new = root / f".new-{id}"
-            new.mkdir(exist_ok=True)
+            new = _emptied(root / f".new-{id}")
             for name, content in files.items():
                 (new / name).write_bytes(content)
             _patiently(new.rename, root / id)
@@ -298,6 +296,13 @@ def write_folder(root: Path, id: str, files: dict[str, bytes]) -> None:
         forget(root, id)
     finally:
         lock.release()
+
+
+def _emptied(folder: Path) -> Path:
+    """The folder, made anew: a process that was killed may have left a part of one. Its run's lock must be held."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
 
 
 def remove_folder(folder: Path) -> None:

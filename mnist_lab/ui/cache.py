@@ -11,7 +11,7 @@ import streamlit as st
 
 from mnist_lab.classroom.limits import is_on
 from mnist_lab.classroom.room import Classroom
-from mnist_lab.config import RunConfig
+from mnist_lab.config import ConfigError, RunConfig
 from mnist_lab.runs.job import explain
 from mnist_lab.runs.library import Library
 from mnist_lab.runs.queue import RunQueue
@@ -72,6 +72,19 @@ def warm_up() -> None:
 def engine_ready() -> bool:
     """Whether torch is loaded, so that using it costs no waiting."""
     return _ready.is_set()
+
+
+def missing_device(config: RunConfig) -> dict[str, str]:
+    """Why the device of these settings cannot be used, by knob; empty if it can, or while PyTorch is not there yet."""
+    if not engine_ready():
+        return {}
+    from mnist_lab.device import resolve_device
+
+    try:
+        resolve_device(config.device)
+    except ConfigError as error:
+        return dict(error.problems)
+    return {}
 
 
 def engine_problem() -> str | None:

@@ -105,8 +105,9 @@ def _list_contestants(plan: RacePlan) -> None:
 def _why_no_start(plan: RacePlan) -> str | None:
     if cache.engine_problem():
         return cache.engine_problem()
-    if plan.problems:
-        return " ".join(plan.problems)
+    missing = {text for one in plan.contestants for text in cache.missing_device(one.config).values()}
+    if problems := [*plan.problems, *missing]:
+        return " ".join(problems)
     if state.owner_hash() is None:
         return "One moment: waiting for the browser."
     return None

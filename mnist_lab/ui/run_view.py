@@ -86,7 +86,7 @@ def _stop_button(run: FoundRun, queue: RunQueue, owner_hash: str | None) -> None
         )
         st.caption(reason or (
             "Takes the run out of the line." if run.state == "queued"
-            else "Ends the run after the batch at hand. Finished epochs are kept."
+            else "Ends the run after the batch at hand. Finished epochs are kept, and the last of them is tested."
         ))
 
 

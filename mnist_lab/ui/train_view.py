@@ -29,7 +29,9 @@ def render_train() -> None:
         controls.show_preset()
     settings, notes = st.container(key="settings"), st.container(key="notes")
     status = source.show_source()
-    problems = state.problems() | source.too_many_images(status) | class_state.too_much(state.current_config())
+    config = state.current_config()
+    problems = state.problems() | source.too_many_images(status) | class_state.too_much(config)
+    problems |= cache.missing_device(config) if config else {}
     reason = _why_no_start(problems)
     start.button(
         "Start", type="primary", key="start", icon=":material/play_arrow:", width="stretch", on_click=_start,

@@ -66,7 +66,7 @@ def started_event(config: RunConfig = CONFIG, first_epoch: int = 1) -> Started:
 def make_train(steps: int = 4, pause: float = 0.0, on_step=None):
     """`on_step(epoch, step, should_stop)` runs before each step and may wait or raise; `pause` is in seconds."""
 
-    def train(config, data, emit, should_stop, *, resume=None, on_checkpoint=None):
+    def train(config, data, emit, should_stop, *, resume=None, on_checkpoint=None, in_a_hurry=None):
         weight = resume.tensors["model.weight"].clone() if resume else torch.tensor([1.0 + config.seed])
         history = list(resume.history) if resume else []
         emit(started_event(config, len(history) + 1))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import fake_training as fake
 import pytest
+import torch
 
+from mnist_lab import device
 from mnist_lab.config import RunConfig
 from mnist_lab.data.files import DataError
 from mnist_lab.events import Epoch, Failed, Finished, Preparing, Started, Step, Stopped
@@ -93,6 +96,47 @@ def test_a_stop_keeps_the_last_finished_epoch(store, gate):
     record = store.load("run-1")
     assert (record.status, record.epochs_done) == ("stopped", 1)
     assert record.weights()["weight"].item() == record.history[-1]["train_loss"]
+
+
+@pytest.mark.parametrize("hurry", [False, True])
+def test_a_stop_may_be_in_a_hurry(store, gate, hurry):
+    told, good = [], fake.make_train(on_step=gate)
+
+    def train(*given, in_a_hurry, **options):
+        try:
+            return good(*given, **options)
+        finally:
+            told.append(in_a_hurry())
+
+    job = make_job(store, train)
+    job.start()
+    gate.wait()
+    job.request_stop(in_a_hurry=hurry)
+    assert job.join(20) and told == [hurry]
+
+
+@pytest.mark.parametrize(("threads", "used"), [(1, 1), (3, 3), (64, 4), (None, 2)])
+def test_a_run_that_goes_on_computes_with_the_threads_it_began_with(store, monkeypatch, threads, used):
+    """With others the sums are taken in another order, and it would not end with the same weights."""
+    monkeypatch.setattr(device, "THREADS", 4)
+    before, seen = torch.get_num_threads(), []
+
+    def train(config, *rest, **options):
+        seen.append(torch.get_num_threads())
+        return fake.make_train()(config, *rest, **options)
+
+    writer = RunWriter.create(store.root, "run-1", fake.CONFIG)
+    fake.make_train()(
+        fake.CONFIG.replace(epochs=1), fake.DATA,
+        lambda event: writer.started(replace(event, threads=threads)) if isinstance(event, Started) else None,
+        lambda: False, on_checkpoint=writer.checkpoint,
+    )
+    writer.close()
+    try:
+        job = run(make_job(store, train, resume=True, abreast=2))
+    finally:
+        torch.set_num_threads(before)
+    assert job.state == "finished" and seen == [used]
 
 
 def test_a_stop_ends_a_download_and_leaves_a_record(store):

@@ -252,6 +252,24 @@ def test_shutdown_stops_what_runs_empties_the_line_and_takes_no_more(make_queue,
     assert queue.shutdown()
 
 
+def test_shutdown_is_in_a_hurry_and_stop_is_not(make_queue, gate):
+    asked, good = [], fake.make_train(on_step=gate)
+
+    def train(*given, in_a_hurry, **options):
+        try:
+            return good(*given, **options)
+        finally:
+            asked.append(in_a_hurry())
+
+    queue = make_queue(train)
+    job = queue.submit(fake.CONFIG)
+    gate.wait()
+    assert queue.stop(job.id) and job.join(20)
+    queue.submit(fake.CONFIG)
+    gate.wait()
+    assert queue.shutdown(timeout=20) and asked == [False, True]
+
+
 def test_shutdown_does_not_wait_for_a_run_that_does_not_listen(make_queue):
     inside, release = threading.Event(), threading.Event()
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from mnist_lab.presets import preset
+from mnist_lab.runs import sweep as sweep_module
 from mnist_lab.runs import sweep_worker
 from mnist_lab.runs.sweep import MAX_BREAKS, SweepError, left_to_do, sweep, tasks_for, work
 from mnist_lab.runs.sweep_worker import Outcome, run_elsewhere, run_here
@@ -224,6 +225,51 @@ def test_a_half_done_run_makes_way_for_one_that_ended_elsewhere(store):
     RunWriter.create(store.root, task.id, task.config).close()
     run_all(store, [task], inline(store, lambda task: run_elsewhere(task, CHECKSUM, 1)))
     assert sorted(path.name for path in store.root.iterdir() if not path.name.startswith(".")) == [task.id]
+
+
+def test_what_a_kill_left_of_making_a_folder_is_in_nobodys_way(store):
+    here, elsewhere = tasks_for(SETTINGS, range(1))
+    for task in (here, elsewhere):
+        (store.root / f".new-{task.id}").mkdir(parents=True)
+        (store.root / f".new-{task.id}" / "stale.txt").write_text("of before")
+    run_all(store, [here])
+    run_all(store, [elsewhere], inline(store, lambda task: run_elsewhere(task, CHECKSUM, 1)))
+    for task in (here, elsewhere):
+        assert store.load(task.id).status == "finished" and not (store.root / task.id / "stale.txt").exists()
+    assert not list(store.root.glob(".new-*"))
+
+
+def test_what_cannot_be_kept_is_a_failed_run_and_the_others_go_on(store, monkeypatch):
+    first, second = tasks_for(SETTINGS, range(1))
+    write = sweep_module.write_folder
+
+    def full(root, id, files):
+        if id == first.id:
+            raise OSError("No space left on device")
+        write(root, id, files)
+
+    monkeypatch.setattr(sweep_module, "write_folder", full)
+    ended = run_all(store, [first, second], inline(store, lambda task: run_elsewhere(task, CHECKSUM, 1)))
+    assert [ended[task.id].status for task in (first, second)] == ["failed", "finished"]
+    assert "No space left" in ended[first.id].message
+
+
+def test_a_cluster_that_goes_away_fails_what_it_had(store):
+    tasks = tasks_for(SETTINGS, range(1))
+
+    @contextlib.contextmanager
+    def workers():
+        def submit(task):
+            future = Future()
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            return future
+
+        yield submit
+
+    ended = run_all(store, tasks, workers)
+    assert {outcome.status for outcome in ended.values()} == {"failed"} and len(ended) == 2
+    assert all("Run the command again" in outcome.message for outcome in ended.values())
 
 
 def test_a_failure_elsewhere_is_told_with_its_record(store, arithmetic):

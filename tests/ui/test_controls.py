@@ -170,6 +170,22 @@ def test_too_many_images_are_allowed_while_a_download_may_succeed(lab, monkeypat
     assert "There is no network here." in words(at) and "Choose at most 4,000, or all." in words(at)
 
 
+def test_a_device_that_is_not_there_is_explained_before_start(lab, monkeypatch):
+    there = {"mps": False}
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: there["mps"])
+    monkeypatch.setattr(controls.cache, "engine_ready", lambda: True)
+    at = open_page(device="mps")
+    assert "PyTorch finds no mps device on this machine. Choose auto or cpu." in words(at)
+    assert button(at, "Start").disabled
+    of(at.selectbox, KNOBS["device"].label).select("cpu").run()
+    assert "no mps device" not in words(at) and not button(at, "Start").disabled
+    there["mps"] = True
+    assert not button(open_page(device="mps"), "Start").disabled
+    there["mps"] = False
+    monkeypatch.setattr(controls.cache, "engine_ready", lambda: False)
+    assert not button(open_page(device="mps"), "Start").disabled, "PyTorch is not there yet to be asked"
+
+
 def test_augmentation_recipes_and_custom(lab):
     at = open_page()
     of(at.selectbox, "Augmentation").select("source-a").run()

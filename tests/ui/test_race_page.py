@@ -55,6 +55,16 @@ def race_of(lab, owner=OWNER, seeds=(0, 1), racers=RACERS):
     return start_race(lab.queue, racers, seeds, name="Three *of* them", owner=owner and token.owner_hash(owner))
 
 
+def test_a_device_that_is_not_there_is_explained_before_start(lab, monkeypatch):
+    racers = tuple(replace(one, config=one.config.replace(device="mps")) for one in RACERS)
+    monkeypatch.setitem(READY, "regularizers", ReadyRace("Three of them", "Which is best?", racers, 2))
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    monkeypatch.setattr("mnist_lab.ui.cache.engine_ready", lambda: True)
+    at = page()
+    assert words(at).count("PyTorch finds no mps device on this machine.") == 1
+    assert button(at, "Start the race").disabled
+
+
 def wait(lab, race):
     assert all(lab.queue.job(id).join(20) for id in race.run_ids)
 
