@@ -47,7 +47,7 @@ def _short(value: float) -> str:
     return f"{value:.0e}".replace("e-0", "e-")
 
 
-DECAY = (1e-4, 3e-4, 1e-3, 3e-3, 5e-3, 1e-2, 3e-2, 1e-1)
+DECAY = (1e-7, 1e-4, 3e-4, 1e-3, 3e-3, 5e-3, 1e-2, 3e-2, 1e-1)
 L1 = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 SCAN: dict[str, dict[str, Any]] = {
     "bn": {},

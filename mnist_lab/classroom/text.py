@@ -61,9 +61,16 @@ def repeats_text(group: Group) -> str:
 
 
 def estimate(ahead: Sequence[float | None], workers: int) -> float | None:
-    """Seconds until a run starts, from those that each run ahead of it still takes; None if one of them is unknown."""
+    """Seconds until a run starts, from those that each group ahead of it still takes; None if one is unknown."""
     known = [seconds for seconds in ahead if seconds is not None]
     return sum(known) / workers if len(known) == len(ahead) else None
+
+
+def group_seconds(running: Sequence[float | None], waiting: Sequence[float | None], abreast: int) -> float | None:
+    """Seconds that runs of one group still take, `abreast` of them at once; None if one of them is unknown."""
+    if None in (*running, *waiting):
+        return None
+    return max(running, default=0.0) + sum(waiting) / abreast
 
 
 def line_text(live: int) -> str:

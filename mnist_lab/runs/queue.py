@@ -78,22 +78,42 @@ class RunQueue:
             RunError: there is nothing to resume, it is resumed already, it is not admitted, or the queue is shutting
                 down.
         """
-        if owner is not None and not _HASH.fullmatch(owner):
-            raise ValueError("The owner must be a SHA-256 hash in hex; the token itself is never stored.")
         job = self._resumed(resume_id, config) if resume_id else self._new(
             config, owner, name, preset, group=group, abreast=abreast
         )
+        self._put_in_line([job])
+        return job
+
+    def submit_group(
+        self, runs: Sequence[tuple[RunConfig, str]], *, group: str, abreast: int, owner: str | None = None
+    ) -> list[Job]:
+        """Put new runs, each with its settings and name, in line as one group: all of them, or none.
+
+        Arguments and errors are those of `submit`.
+        """
+        jobs: list[Job] = []
+        for config, name in runs:
+            job = self._new(config, owner, name, None, group=group, abreast=abreast)
+            while any(job.id == other.id for other in jobs):
+                job = self._new(config, owner, name, None, group=group, abreast=abreast)
+            jobs.append(job)
+        self._put_in_line(jobs)
+        return jobs
+
+    def _put_in_line(self, jobs: Sequence[Job]) -> None:
         with self._lock:
             if self._closed:
                 raise RunError("The lab is shutting down: no new run can be started.")
-            if job.id in self._running or any(job.id == other.id for other in self._waiting):
-                raise RunError(f"The run {job.id} is already running or waiting in line.")
-            if self._admit:
-                self._admit(job, [*self._running.values(), *self._waiting])
-            self._kept.pop(job.id, None)
-            self._waiting.append(job)
+            live = [*self._running.values(), *self._waiting]
+            for number, job in enumerate(jobs):
+                if any(job.id == other.id for other in live):
+                    raise RunError(f"The run {job.id} is already running or waiting in line.")
+                if self._admit:
+                    self._admit(job, [*live, *jobs[:number]])
+            for job in jobs:
+                self._kept.pop(job.id, None)
+                self._waiting.append(job)
             self._start_next()
-        return job
 
     def job(self, id: str) -> Job | None:
         """The job that waits, runs or ended lately under that id; None if there is none in this process."""
@@ -152,6 +172,8 @@ class RunQueue:
     ) -> Job:
         if config is None:
             raise ValueError("A new run needs its settings.")
+        if owner is not None and not _HASH.fullmatch(owner):
+            raise ValueError("The owner must be a SHA-256 hash in hex; the token itself is never stored.")
         preset = preset or preset_of(config)
         id = self.store.new_id(config, preset)
         while self.job(id):  # in line, so not on disk yet: a race puts many runs in line within a second

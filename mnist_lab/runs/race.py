@@ -116,20 +116,22 @@ def complete_race(queue: RunQueue, race: Race, lost: Collection[str]) -> Race:
 
     What is left of the old runs stays among all runs. Raises what `start_race` raises of the queue and the disk.
     """
-    runs, new = [list(ids) for ids in race.runs], []
+    runs = [list(ids) for ids in race.runs]
+    places = [
+        (number, place) for place in range(len(race.seeds)) for number, ids in enumerate(runs) if ids[place] in lost
+    ]
+    wanted = [(race.contestants[number], race.seeds[place]) for number, place in places]
+    jobs = queue.submit_group(
+        [(one.config.replace(seed=seed), run_name(one.name, seed)) for one, seed in wanted], owner=race.owner_hash,
+        group=race.id, abreast=len(race.contestants),
+    )
+    for (number, place), job in zip(places, jobs, strict=True):
+        runs[number][place] = job.id
+    race = replace(race, runs=tuple(map(tuple, runs)))
     try:
-        for place, seed in enumerate(race.seeds):
-            for one, ids in zip(race.contestants, runs, strict=True):
-                if ids[place] in lost:
-                    ids[place] = queue.submit(
-                        one.config.replace(seed=seed), owner=race.owner_hash, name=run_name(one.name, seed),
-                        group=race.id, abreast=len(race.contestants),
-                    ).id
-                    new.append(ids[place])
-        race = replace(race, runs=tuple(map(tuple, runs)))
         RaceStore(queue.store).save(race)
     except BaseException:
-        stop_runs(queue, new)
+        stop_runs(queue, [job.id for job in jobs])
         raise
     return race
 

@@ -20,10 +20,12 @@ from mnist_lab.ui.markdown import plain
 TRAIN, LESSON = "The Train page, with the settings that my Train page has now", "A lesson"
 SECRETS = '[class]\npassword = "choose a long one"'
 LOCKED_HELP = (
-    "Whoever opens the link sees these settings and cannot change the locked ones, and a run that does otherwise is "
-    "refused. The locks are in the link: who takes them out of the address has an ordinary Train page again. What no "
-    "change of an address undoes are the limits of this server, and a task that you set for the whole class."
+    "Whoever opens the link sees these settings on the Train page and cannot change the locked ones there. The locks "
+    "are in the link: they do not hold for races, and who takes them out of the address has an ordinary Train page "
+    "again. What holds everywhere, whatever the address, are the limits of this server, and a task that you set for "
+    "the whole class when you are logged in."
 )
+LESSON_HELP = "A lesson brings its own settings, so its link locks none. A task locks settings for everybody beside it."
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -53,6 +55,7 @@ def _link_form(room: Classroom) -> tuple[str, ...]:
     if kind == LESSON:
         id = st.selectbox("Lesson", list(lessons), format_func=lambda one: lessons.get(one, one), key="class_lesson")
         _show_link("lessons", {"lesson": id})
+        st.caption(LESSON_HELP)
         return ()
     config = state.last_good_config()
     st.caption(run_text.settings_text(setting_of(config), None))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from mnist_lab.classroom import text
@@ -25,13 +27,19 @@ def say_line(room: Classroom) -> None:
     mine = next((job for job in live if job.state == "queued" and me is not None and job.owner_hash == me), None)
     said = [text.line_text(len(live))]
     if mine is not None:
-        ahead = [_seconds(job, room) for job in live[: live.index(mine)]]
-        seconds = text.estimate(ahead, queue.workers)
+        seconds = text.estimate(_ahead(live[: live.index(mine)], room), queue.workers)
         said.append(text.wait_text(queue.position(mine), seconds, run_text.duration(seconds or 0)))
     st.caption(" ".join(said))
 
 
-def _seconds(job: Job, room: Classroom) -> float | None:
-    """What a run still takes: by its own count once it goes, else as long as others of its setting took."""
-    step = look(job.log).step
-    return step.seconds_left if step else room.pool().seconds(job.config)
+def _ahead(jobs: Sequence[Job], room: Classroom) -> list[float | None]:
+    """What each group of these still takes: a run that goes by its own count, others as those of their setting took."""
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        groups.setdefault(job.group, []).append(job)
+    left = []
+    for group in groups.values():
+        running = [step.seconds_left for job in group if (step := look(job.log).step)]
+        waiting = [room.pool().seconds(job.config) for job in group if not look(job.log).step]
+        left.append(text.group_seconds(running, waiting, group[0].abreast))
+    return left

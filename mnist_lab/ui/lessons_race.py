@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
@@ -20,6 +20,8 @@ from mnist_lab.ui.race_live import POLL_SECONDS, follow_race, show_verdict
 from mnist_lab.ui.race_model import RaceModel
 from mnist_lab.ui.race_plan import too_few
 from mnist_lab.ui.race_state import RACE
+
+SHARED_BY_THE_CLASS = "The class has one such race together: whoever presses first starts it, and the others see it."
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def _offer(lesson: Lesson, predicted: bool, is_linked: bool) -> None:
     elif reason:
         st.caption(plain(reason))
     else:
-        st.caption(plan)
+        st.caption(f"{plan} {SHARED_BY_THE_CLASS}" if cache.classroom() else plan)
     with st.container(key="lessons_notes"):
         for text in url.memory().pop("problems", []):
             st.error(plain(text))
@@ -88,7 +90,7 @@ def _start(lesson: Lesson, shown: str | None) -> None:
     if url.values().get(lessons_state.RACE) != shown:
         return  # the second click of a double click
     try:
-        race = start_race(
+        race = _of_the_class(lesson) or start_race(
             cache.queue(), lesson.race.contestants, range(lesson.race.seeds), name=lesson.title,
             owner=state.owner_hash(),
         )
@@ -96,6 +98,20 @@ def _start(lesson: Lesson, shown: str | None) -> None:
         url.memory()["problems"] = [str(error)]
     else:
         lessons_state.show_race(lesson.id, race.id)
+
+
+def _of_the_class(lesson: Lesson) -> Race | None:
+    """In class mode, this race if somebody has started it: thirty of them would stand in line and come out the same."""
+    if cache.classroom() is None:
+        return None
+    queue, store = cache.queue(), cache.store()
+    contestants = tuple(replace(one, config=one.config.replace(seed=0)) for one in lesson.race.contestants)
+    for race in RaceStore(store).list():
+        if (race.contestants, race.seeds) == (contestants, tuple(range(lesson.race.seeds))):
+            runs = race_model.look_at(race, queue, store).all_runs
+            if all(run.is_live or run.state == "finished" for run in runs):
+                return race
+    return None
 
 
 def _show(lesson: Lesson, race: Race) -> RacePart:

@@ -61,6 +61,11 @@ def render_history(run: FoundRun, beside: FoundRun | None) -> None:
         show_chart("Effective learning rate", RATE_HELP, "rate", charts.epochs_chart(RATE, epochs, *rates), says)
     if run.config.norm == "none":
         st.caption("This run has no norms: the length of its weights matters, and lr / |w|² has no special meaning.")
+    elif run.config.optimizer == "adamw":
+        st.caption(
+            "This run was trained by AdamW, whose steps are as long for small gradients as for large ones: under a "
+            "norm they turn w by an angle that goes with lr / |w| rather than lr / |w|²."
+        )
 
 
 def render_network(run: FoundRun, beside: FoundRun | None, library: Library) -> None:

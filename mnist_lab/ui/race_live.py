@@ -37,7 +37,10 @@ def follow_race(
     _curves(model)
     lines = race_model.standings(model)
     st.caption(race_text.takeaway(lines))
-    st.markdown("**Standings**")
+    st.markdown("**Standings**", help=(
+        "Accuracy is the share of test digits read correctly, after the last epoch so far. In training: the share of "
+        "training images that got the label they carry, wrong labels included, counted during the last epoch."
+    ))
     st.table(
         [race_text.standing_cells(line, place, race) for place, line in enumerate(lines, start=1)],
         border="horizontal", hide_index=True,

@@ -57,7 +57,8 @@ class RaceRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A contestant's line in the table, accuracies in per cent: the mean over `seeds`, the lowest and the highest.
+    """A contestant's line in the table, accuracies in per cent: the mean over `seeds`, the lowest and the highest, and
+    the mean training accuracy of the same runs.
 
     Over the runs that are finished; before the first one is, over those under way, and `is_final` is False.
     """
@@ -67,6 +68,7 @@ class Standing:
     mean: float | None
     low: float | None
     high: float | None
+    train: float | None
     seeds: int
     finished: int
     is_final: bool
@@ -194,11 +196,14 @@ def standings(model: RaceModel) -> list[Standing]:
 
 
 def _standing(number: int, name: str, runs: tuple[RaceRun, ...]) -> Standing:
-    results = [run.result for run in runs if run.result is not None]
-    seen = results or [run.latest for run in runs if run.is_live and run.latest is not None]
+    ended = [run for run in runs if run.result is not None]
+    counted = ended or [run for run in runs if run.is_live and run.latest is not None]
+    seen = [run.latest for run in counted]
+    train = [run.train_accuracy for run in counted if run.train_accuracy is not None]
     return Standing(
         number=number, name=name, mean=sum(seen) / len(seen) if seen else None, low=min(seen, default=None),
-        high=max(seen, default=None), seeds=len(seen), finished=len(results), is_final=bool(results), runs=runs,
+        high=max(seen, default=None), train=sum(train) / len(train) if train else None, seeds=len(seen),
+        finished=len(ended), is_final=bool(ended), runs=runs,
     )
 
 

@@ -85,6 +85,7 @@ def standing_cells(line: Standing, place: int, race: Race) -> dict[str, str]:
     cells["Accuracy"] = plain(mean)
     if len(race.seeds) > 1:
         cells["Lowest to highest"] = plain(spread)
+    cells["In training"] = "–" if line.train is None else f"{line.train:.2f} %"
     return cells | {"Runs": _progress(line.runs)}
 
 

@@ -14,7 +14,7 @@ import fake_training as fake
 
 from mnist_lab.classroom.limits import Limits
 from mnist_lab.classroom.room import SEEDS, Classroom, own_seed
-from mnist_lab.classroom.text import estimate, line_text, wait_text
+from mnist_lab.classroom.text import estimate, group_seconds, line_text, wait_text
 from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.record import RunError
 
@@ -130,6 +130,9 @@ def test_browsers_whose_seeds_are_the_same_get_different_ones(store):
 def test_a_wait_is_known_only_if_all_before_it_are():
     assert estimate([], 1) == 0 and estimate([3.0, 4.0], 1) == 7.0 and estimate([3.0, 4.0], 2) == 3.5
     assert estimate([3.0, None], 1) is None
+    assert group_seconds([10.0, 12.0], [], 6) == 12.0, "side by side they do not wait for each other"
+    assert group_seconds([], [10.0] * 6, 6) == 10.0 and group_seconds([4.0], [10.0] * 6, 3) == 24.0
+    assert group_seconds([4.0], [None], 1) is None and group_seconds([None], [], 1) is None
     assert "number 4 in line" in wait_text(4, 70.0, "1 min 10 s") and "an estimate" in wait_text(4, 70.0, "1 min 10 s")
     assert "not known" in wait_text(1, None, "") and "next in line" in wait_text(1, None, "")
     assert "begins at once" in line_text(0) and line_text(1).startswith("1 run of the class is")

@@ -252,6 +252,24 @@ def test_shutdown_stops_what_runs_empties_the_line_and_takes_no_more(make_queue,
     assert queue.shutdown()
 
 
+def test_a_group_is_put_in_line_as_a_whole_or_not_at_all(store, make_queue, gate):
+    def admit(job, others):
+        if len(others) == 3:
+            raise RunError("The line is full.")
+
+    queue = make_queue(fake.make_train(on_step=gate), admit=admit)
+    runs = [(fake.CONFIG.replace(seed=seed), f"Seed {seed}") for seed in range(3)]
+    with pytest.raises(RunError, match="full"):
+        queue.submit_group([*runs, (fake.CONFIG.replace(seed=3), "Too much")], group="g", abreast=2)
+    assert queue.jobs() == [] and store.list() == []
+    jobs = queue.submit_group(runs, group="g", abreast=2, owner=OWNER)
+    assert [job.name for job in jobs] == ["Seed 0", "Seed 1", "Seed 2"] and len({job.id for job in jobs}) == 3
+    assert {(job.group, job.abreast, job.owner_hash) for job in jobs} == {("g", 2, OWNER)}
+    assert [queue.position(job) for job in jobs] == [0, 0, 1], "two of them at once"
+    gate.open()
+    assert all(job.join(20) for job in jobs)
+
+
 def test_shutdown_is_in_a_hurry_and_stop_is_not(make_queue, gate):
     asked, good = [], fake.make_train(on_step=gate)
 

@@ -15,9 +15,12 @@ from test_state import config_of, of, open_page
 
 from mnist_lab.classroom.room import own_seed
 from mnist_lab.config import RunConfig
+from mnist_lab.contestants import Contestant
+from mnist_lab.runs.race import RaceStore, start_race
 from mnist_lab.runs.record import RunError
 from mnist_lab.ui import class_state, token
 
+LESSONS_PAGE = "mnist_lab/ui/views/lessons.py"
 SMALL = dict(train_images="300", epochs="2")
 QUICK = RunConfig(train_images=300, epochs=2)
 
@@ -127,6 +130,41 @@ def test_a_second_click_starts_no_second_run(lab):
 def test_a_bare_address_opens_with_what_the_class_may_run(lab):
     at = lab.open()
     assert of(at.selectbox, "Preset").value == class_state.CLASS_PRESET and not button(at, "Start").disabled
+
+
+def test_a_race_that_is_refused_leaves_no_run_behind(tmp_path, monkeypatch):
+    lab = ClassLab(tmp_path, monkeypatch, queue=3)
+    lab.gated()
+    racers = [Contestant(f"L1 {number}", QUICK.replace(l1=number / 1000)) for number in range(2)]
+    with pytest.raises(RunError, match="The line is full"):
+        start_race(lab.queue, racers, range(2), name="Too large", owner=token.owner_hash(OWNER))
+    assert lab.queue.jobs() == [] and lab.store.list() == [] and RaceStore(lab.store).list() == []
+    lab.close()
+
+
+def test_the_class_has_one_race_of_a_lesson_together(lab, monkeypatch):
+    """Thirty browsers with four runs each would wait a quarter of an hour, and all see the same."""
+    lab.gated()
+    browsers = [lab.open(LESSONS_PAGE, browser, lesson="no-difference") for browser in (OWNER, OTHER)]
+    for at in browsers:
+        assert "The class has one such race together" not in words(at), "not before the prediction"
+        at.radio[0].set_value(1).run()
+        assert "The class has one such race together" in words(at)
+        button(at, "Run it").click().run()
+        assert not at.exception
+    (race,) = RaceStore(lab.store).list()
+    assert [query(at)["race"] for at in browsers] == [race.id] * 2 and len(lab.queue.jobs()) == 4
+    lab.gate.open()
+    assert all(lab.queue.job(id).join(20) for id in race.run_ids)
+    late = lab.open(LESSONS_PAGE, OTHER, lesson="no-difference")
+    late.radio[0].set_value(1).run()
+    button(late, "Run it").click().run()
+    assert query(late)["race"] == race.id and "4. Why" in [one.value for one in late.subheader]
+    lab.store.delete(race.run_ids[0])
+    again = lab.open(LESSONS_PAGE, OWNER, lesson="no-difference")
+    again.radio[0].set_value(1).run()
+    button(again, "Run it").click().run()
+    assert query(again)["race"] != race.id, "one that lost a run is not the lesson's any more"
 
 
 def test_the_place_in_line_and_an_estimate_that_says_what_it_is(lab):

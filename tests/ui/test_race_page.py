@@ -65,6 +65,15 @@ def test_a_device_that_is_not_there_is_explained_before_start(lab, monkeypatch):
     assert button(at, "Start the race").disabled
 
 
+def test_the_standings_have_the_training_accuracy_too(lab):
+    race = race_of(lab)
+    wait(lab, race)
+    found = rows(page(race=race.id))
+    trained = [lab.store.load(id).history[-1]["train_accuracy"] for id in race.runs[1]]
+    (line,) = [row for row in found if row["Contestant"] == "L1"]
+    assert line["In training"] == f"{sum(trained) / 2:.2f} %"
+
+
 def wait(lab, race):
     assert all(lab.queue.job(id).join(20) for id in race.run_ids)
 
