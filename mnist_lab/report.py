@@ -14,7 +14,7 @@ from mnist_lab.runs.record import RunSummary
 from mnist_lab.runs.study import Study, StudyRun
 from mnist_lab.small_data import mean_and_spread, small_data_section, table
 from mnist_lab.statistics import StatisticsError, a_a, paired, widest_gap
-from mnist_lab.verdict_text import a_a_verdict, many, plan_text
+from mnist_lab.verdict_text import WHAT_P_IS, a_a_verdict, many, plan_text
 from mnist_lab.verdicts import Verdict, detail, judge, values_of
 
 NOTHING = "–"
@@ -210,7 +210,7 @@ def claims_text(verdicts: Sequence[Verdict]) -> list[str]:
     parts = [
         "By the mean of the last five epochs, over shared seeds; the intervals are corrected for the number of "
         "comparisons put to one source, and where one setting is said to be the best, for its rivals. The rules are at "
-        "the top of `mnist_lab/verdicts.py`. Of "
+        f"the top of `mnist_lab/verdicts.py`. {WHAT_P_IS} Of "
         f"{many(len(verdicts), 'claim')}: {', '.join(f'{count} {outcome}' for outcome, count in counts.items())}.",
         overview,
     ]

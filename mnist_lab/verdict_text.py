@@ -6,10 +6,16 @@ Names of runs and settings are put in as they are given: escape them first where
 from __future__ import annotations
 
 from mnist_lab.planning import Plan
-from mnist_lab.statistics import Accuracy, Difference, TwoNetworks
+from mnist_lab.statistics import Accuracy, Difference, Interval, TwoNetworks
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 TEST_IMAGES = 10_000
+WIDEST = 100  # points: no two accuracies are further apart
+CLOSE = 1  # points: an interval within that of zero says something even of two seeds
+WHAT_P_IS = (
+    "p is how often chance alone would give a difference at least as large if in truth there were none. A small p "
+    "makes chance a poor explanation."
+)
 
 
 def number(count: int) -> str:
@@ -41,16 +47,35 @@ def signed(value: float) -> str:
 
 def interval_text(difference: Difference) -> str:
     """The interval that decides: "95 % interval −0.03 to +0.11", and for how many comparisons it was corrected."""
-    interval = difference.adjusted_interval
+    interval = worth_showing(difference, difference.adjusted_interval)
     if interval is None:
-        return "no interval: all seeds gave the same difference"
+        return "no interval: all seeds gave the same difference" if difference.adjusted_interval is None else (
+            "too few seeds for an interval worth showing")
     corrected = f", corrected for {difference.family} comparisons" if difference.family > 1 else ""
     return f"{100 * difference.level:g} % interval {signed(interval.low)} to {signed(interval.high)}{corrected}"
 
 
+def worth_showing(difference: Difference, interval: Interval | None) -> Interval | None:
+    """One of the difference's intervals; None without one, and for one that only says that the seeds are too few.
+
+    With two seeds a 95 % interval is as long as 18 times their spread, and corrected for many comparisons it has
+    thousands of points, which no accuracy can have. One that leaves out zero, or is short, says something all the same.
+    """
+    if interval is None or 0 not in interval:
+        return interval
+    longest = CLOSE if difference.degrees < 2 else WIDEST
+    return interval if max(-interval.low, interval.high) <= longest else None
+
+
 def p_text(p: float) -> str:
-    """A p-value: "p = 0.271", "p < 0.0001"."""
-    return "p < 0.0001" if p < 0.0001 else f"p = {p:.3g}" if p < 0.9995 else "p = 1"
+    """A p-value in a sentence: "p = 0.271", "p < 0.0001"."""
+    found = p_number(p)
+    return f"p {found}" if found.startswith("<") else f"p = {found}"
+
+
+def p_number(p: float) -> str:
+    """A p-value in a table: "0.271", "< 0.0001", never "0"."""
+    return "< 0.0001" if p < 0.0001 else f"{p:.3g}" if p < 0.9995 else "1"
 
 
 def images_text(difference: float, images: int = TEST_IMAGES, kind: str = "test") -> str:
@@ -151,20 +176,22 @@ def a_a_verdict(
             f"false alarm, as one in {round(1 / (1 - difference.level))} such comparisons gives."
         )
     found = f"{name} against itself, with other seeds, is {apart} {noun} apart: that is noise"
-    return f"{found}." if difference.interval is None else (
-        f"{found}, and the {interval_text(difference)}, which includes zero, says so."
-    )
+    if worth_showing(difference, difference.interval):
+        return f"{found}, and the {interval_text(difference)}, which includes zero, says so."
+    return f"{found}." if difference.interval is None else f"{found}, with {interval_text(difference)}."
 
 
 def flip_text(difference: Difference) -> str:
-    """The exact permutation p beside its floor; why it cannot decide alone with few seeds."""
+    """The exact permutation p, what it is, and its floor; why it cannot decide alone with few seeds."""
     if difference.flip_p is None or difference.flip_floor is None:
         return "Signs can be flipped only for settings that share seeds."
     n = len(difference.differences)
-    text = f"Exact sign-flip test: {p_text(difference.flip_p)}; with {many(n, 'seed')} it cannot be below 2/2^{n} = "
-    floor = f"{difference.flip_floor:.4g}"
     alone = ", so it cannot decide alone" if difference.flip_floor > 1 - difference.level else ""
-    return f"{text}{floor}{alone}."
+    return (
+        "Exact sign-flip test: without a true difference each seed's could as well have the other sign. Of all ways to "
+        f"choose the signs, a share of {p_text(difference.flip_p)} gives a mean at least as far from zero; with "
+        f"{many(n, 'seed')} it cannot be below 2/2^{n} = {difference.flip_floor:.4g}{alone}."
+    )
 
 
 def plan_text(plan: Plan, images: int = TEST_IMAGES) -> str:

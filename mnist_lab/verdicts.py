@@ -14,12 +14,16 @@ run of the study had ended:
 - "The best" is supported when it beats every rival, contradicted when one of them beats it.
 - "Reaches" is supported by an interval of the mean that starts at the number or above, contradicted by one that ends
   below it.
+- A claim that is "open" is about people, and not decided whatever the study shows. There is one. At first it was put as
+  "half of the errors are on disputed labels", which fifteen labels among some seventy errors can never reach, so that
+  rule was taken back. It takes no comparison, and the others are not corrected for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import fmean
 
 import numpy as np
 
@@ -31,6 +35,7 @@ from mnist_lab.claims import (
     MARGIN,
     MEASURES,
     NOT_HIGHER,
+    OPEN,
     REACHES,
     SAME,
     Claim,
@@ -40,7 +45,18 @@ from mnist_lab.config import ALL
 from mnist_lab.evaluation import DISPUTED
 from mnist_lab.runs.study import Study, StudyRun
 from mnist_lab.statistics import LEVEL, Difference, StatisticsError, against, holm_adjusted, paired
-from mnist_lab.verdict_text import amount_text, chance_text, difference_verdict, many, number, p_text, points, signed
+from mnist_lab.verdict_text import (
+    amount_text,
+    chance_text,
+    difference_verdict,
+    interval_text,
+    many,
+    number,
+    p_text,
+    points,
+    signed,
+    worth_showing,
+)
 
 SUPPORTED, CONTRADICTED, UNDECIDED, UNMEASURED = "supported", "contradicted", "not decided", "not yet measured"
 TRAIN_IMAGES = 60_000
@@ -74,8 +90,9 @@ class Verdict:
 
     @property
     def label(self) -> str:
-        """The outcome as it is shown: "not decided by five seeds"."""
-        return f"not decided by {many(self.seeds, 'seed')}" if self.outcome == UNDECIDED else self.outcome
+        """The outcome as it is shown: "not decided by five seeds"; without the seeds if no seeds could."""
+        by_seeds = self.outcome == UNDECIDED and self.compared
+        return f"not decided by {many(self.seeds, 'seed')}" if by_seeds else self.outcome
 
 
 def measured(run: StudyRun, labels: np.ndarray, measure: str) -> float:
@@ -111,6 +128,8 @@ def judge(
         try:
             for pair in _comparisons(claim):
                 found[_family(claim), pair] = _difference(studies[claim.study], pair, claim.target, level)
+            if claim.relation == OPEN and not values_of(study, claim.a):
+                raise StatisticsError(f"The study has no run of {claim.a.name} so far.")
         except StatisticsError as error:
             missing[claim.id] = str(error)
     adjusted = _adjusted(found)
@@ -122,7 +141,7 @@ def judge(
 
 
 def _comparisons(claim: Claim) -> list[tuple[Side, Side | None]]:
-    return list(claim.pairs) or [(claim.a, None)]
+    return list(claim.pairs) or ([] if claim.relation == OPEN else [(claim.a, None)])
 
 
 def _family(claim: Claim) -> str:
@@ -162,7 +181,9 @@ def _verdict(claim: Claim, study: Study, adjusted: Mapping[tuple, Difference]) -
     compared = tuple(
         Compared(a=pair[0], b=pair[1], difference=adjusted[_family(claim), pair]) for pair in _comparisons(claim)
     )
-    if claim.relation == BEST:
+    if claim.relation == OPEN:
+        outcome, sentence = UNDECIDED, _open_sentence(claim, study)
+    elif claim.relation == BEST:
         outcome, sentence = _best(claim, compared, study)
     else:
         outcome = outcome_of(claim.relation, compared[0].difference)
@@ -212,8 +233,9 @@ def _sentence(claim: Claim, one: Compared, study: Study, outcome: str) -> str:
 
 def _target_sentence(claim: Claim, difference: Difference, images: int) -> str:
     assert claim.target is not None
-    mean, interval = claim.target + difference.mean, difference.adjusted_interval
-    reach = "no interval, all seeds are equal" if interval is None else (
+    mean = claim.target + difference.mean
+    interval = worth_showing(difference, difference.adjusted_interval)
+    reach = interval_text(difference) if interval is None else (
         f"{100 * difference.level:g} % interval {claim.target + interval.low:.2f} to {claim.target + interval.high:.2f}"
         + (f", corrected for {difference.family} comparisons" if difference.family > 1 else "")
     )
@@ -222,6 +244,25 @@ def _target_sentence(claim: Claim, difference: Difference, images: int) -> str:
         f"{claim.a.name}, {MEASURES[claim.a.measure]}: {mean:.2f} % on average over {many(difference.n_a, 'seed')} "
         f"({reach}), {signed(difference.mean)} points from {claim.target:g} %"
         f"{f' or {amount}' if claim.a.measure == 'test' else ''}: {chance_text(difference)}."
+    )
+
+
+def _open_sentence(claim: Claim, study: Study) -> str:
+    """The share of errors that are on disputed labels, the largest that it could be, and who can tell more."""
+    accuracies = values_of(study, replace(claim.a, measure="test at the end")).values()
+    errors = [(1 - accuracy / 100) * len(study.labels) for accuracy in accuracies]
+    shares = [share for share in values_of(study, claim.a).values() if np.isfinite(share)]
+    over = f"on average over {many(len(errors), 'seed')}" if len(errors) > 1 else "with one seed"
+    found = f"{claim.a.name} makes {fmean(errors):.0f} errors {over}"
+    if shares:
+        most = fmean(100 * min(1, len(DISPUTED) / count) for count in errors if count)
+        found += (
+            f", of which {fmean(shares):.0f} % are on disputed labels. Only {number(len(DISPUTED))} labels are, so it "
+            f"could be {most:.0f} % at most"
+        )
+    return (
+        f"{found}: that cannot tell what people would read. “Beat the network” on the Mistakes page can: there people "
+        "read the misread digits themselves."
     )
 
 
@@ -251,7 +292,7 @@ def detail(one: Compared) -> str:
     who = f"{one.a.name} − {one.b.name if one.b else 'target'}"
     parts = [f"{who}: {points(difference.mean)}", f"t-test {p_text(difference.p)}"]
     if difference.family > 1:
-        parts.append(f"Holm {p_text(difference.adjusted_p)}")
+        parts.append(f"corrected for {difference.family} comparisons (Holm) {p_text(difference.adjusted_p)}")
     if difference.flip_p is not None:
         parts.append(f"sign flips {p_text(difference.flip_p)} (at least {difference.flip_floor:.4g})")
     return "; ".join(parts)

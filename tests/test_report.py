@@ -76,7 +76,7 @@ def test_an_incomplete_study_says_so(seeds):
     if seeds:
         assert f"not complete yet, of five seeds there are {seeds} for each setting" in text
     if seeds < 2:
-        assert text.count("Not yet measured.") == len(CLAIMS)
+        assert text.count("Not yet measured.") == len(CLAIMS) - seeds  # what is left open needs one seed only
 
 
 def test_a_complete_study_does_not_say_it_is_incomplete():

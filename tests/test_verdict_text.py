@@ -14,9 +14,11 @@ from mnist_lab.verdict_text import (
     difference_verdict,
     flip_text,
     mcnemar_verdict,
+    p_number,
     p_text,
     plan_text,
     signed,
+    worth_showing,
 )
 
 BASE = {0: 99.40, 1: 99.48, 2: 99.35, 3: 99.44, 4: 99.39}
@@ -99,9 +101,29 @@ def test_a_a_is_called_noise_whatever_it_shows():
     assert "exactly the same" in a_a_verdict(a_a(dict.fromkeys(range(4), 99.0)))
 
 
+def test_two_seeds_are_too_few_for_an_interval_that_says_anything():
+    two = paired({0: 90.0, 1: 94.0}, {0: 88.0, 1: 89.0})
+    assert two.interval.high > 20 and not two.decided
+    assert difference_verdict(two, "GBN", "BN") == (
+        "On average GBN gets 350 more of the 10,000 test images right than BN with the same two seeds (+3.50 points, "
+        "too few seeds for an interval worth showing): chance alone could do that, so it is not decided."
+    )
+    assert worth_showing(two, two.interval) is None
+    alike = paired({0: 90.0, 1: 90.01}, {0: 90.0, 1: 90.0})
+    assert "95 % interval −0.06 to +0.07" in difference_verdict(alike), "so short a one says that there is little"
+    three = holm_adjusted([paired({0: 90.0, 1: 95.0, 2: 80.0}, {0: 88.0, 1: 80.0, 2: 85.0})] * 48)[0]
+    assert three.adjusted_interval.high > 100, "no accuracy can be that much higher"
+    assert "too few seeds for an interval" in difference_verdict(three) and worth_showing(three, three.interval)
+    sure = paired({0: 90.0, 1: 90.01}, {0: 88.0, 1: 88.0})
+    assert sure.decided and "95 % interval +1.94 to +2.07" in difference_verdict(sure)
+    noise = a_a_verdict(a_a({0: 90.0, 1: 89.0, 2: 90.1, 3: 93.0}), "b-bn")
+    assert noise.endswith("that is noise, with too few seeds for an interval worth showing.")
+
+
 def test_sign_flips_come_with_their_floor():
     text = flip_text(paired(shifted(0.24, 0.27, 0.25, 0.22, 0.27), BASE))
     assert "cannot be below 2/2^5 = 0.0625, so it cannot decide alone" in text
+    assert "a share of p = 0.0625 gives a mean at least as far from zero" in text
     ten = {seed: 99.0 + seed / 100 for seed in range(10)}
     assert "alone" not in flip_text(paired(ten, dict.fromkeys(ten, 98.0)))
     assert "share seeds" in flip_text(unpaired(BASE, BASE))
@@ -122,10 +144,10 @@ def test_signed(value, text):
 
 
 @pytest.mark.parametrize(("p", "text"), [
-    (0.27, "p = 0.27"), (1.0, "p = 1"), (0.00003, "p < 0.0001"), (0.04, "p = 0.04"),
+    (0.27, "p = 0.27"), (1.0, "p = 1"), (0.00003, "p < 0.0001"), (0.04, "p = 0.04"), (0.0, "p < 0.0001"),
 ])
 def test_p(p, text):
-    assert p_text(p) == text
+    assert p_text(p) == text and p_number(p) == text.removeprefix("p ").removeprefix("= ")
 
 
 @given(st.lists(st.integers(-60, 60), min_size=2, max_size=8))

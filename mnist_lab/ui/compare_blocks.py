@@ -5,11 +5,15 @@ All texts are plain: whoever shows them escapes them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from mnist_lab.ui.charts import Chart
+from mnist_lab.verdict_text import p_number
 
 BODY, CAPTION, WARNING, NOTICE = "body", "caption", "warning", "notice"
+NOT_THERE = "–"
+UNLIKE = "≠ "  # before what is marked in a table
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Pictures:
 class Column:
     """A table's column. `digits` after the point, None for text; `help` explains it.
 
-    `tiny` is for p-values, which show two digits however small they are.
+    `tiny` is for p-values, which show three digits, and below 0.0001 that they are.
     """
 
     name: str
@@ -59,11 +63,22 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Said:
+    """A number in a table that has words of its own ("1e-4", "all images"), and is sorted as a number."""
+
+    value: int | float
+    text: str
+
+
+Cell = str | int | float | Said | None  # None, as a float that is no number: there is none
+
+
+@dataclass(frozen=True)
 class Table:
     """A table whose rows can be sorted. `marked` are the cells (row, column) that stand out."""
 
     columns: tuple[Column, ...]
-    rows: list[tuple[str | int | float | None, ...]]
+    rows: list[tuple[Cell, ...]]
     key: str
     alt: str
     marked: frozenset[tuple[int, int]] = frozenset()
@@ -75,6 +90,21 @@ class Folded:
 
     title: str
     blocks: tuple[Block, ...] = field(default=())
+
+
+def cell_text(cell: Cell, column: Column, marked: bool = False) -> str:
+    """A cell as it is read: a mark does not go by its color alone."""
+    return UNLIKE * marked + _text(cell, column)
+
+
+def _text(cell: Cell, column: Column) -> str:
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return NOT_THERE
+    if isinstance(cell, Said):
+        return cell.text
+    if column.tiny:
+        return p_number(float(cell))
+    return str(cell) if column.digits is None else f"{cell:,.{column.digits}f}"
 
 
 Block = Heading | Text | Picture | Pictures | Table | Folded

@@ -18,6 +18,7 @@ from mnist_lab.ui.compare_charts import Interval, rows_chart
 from mnist_lab.ui.compare_data import JUDGED, TRAIN, Variant, compare, known_values, names, two_networks
 from mnist_lab.ui.compare_tables import differing, knob_names
 from mnist_lab.verdict_text import (
+    WHAT_P_IS,
     a_a_verdict,
     difference_verdict,
     flip_text,
@@ -26,6 +27,7 @@ from mnist_lab.verdict_text import (
     number,
     plan_text,
     points,
+    worth_showing,
 )
 
 ENOUGH = 4  # seeds, for two groups of two
@@ -37,11 +39,13 @@ NOISE = (
 )
 COMPARED = (
     Column("Variant"), Column("Seeds", 0, "How many seeds the comparison rests on."),
-    Column("Difference", 3, "Points, mean over the seeds."), Column("From", 3, "Lower end of the corrected interval."),
+    Column("Difference", 3, "Points, mean over the seeds."),
+    Column("From", 3, "Lower end of the corrected interval; none where the seeds are too few for one."),
     Column("To", 3, "Upper end of the corrected interval."),
     Column("p", 4, "Of the t-test of this comparison alone.", tiny=True),
     Column(
-        "Holm p", 4, "Corrected for the number of comparisons: below 0.05 it is more than chance explains.", tiny=True,
+        "p, corrected", 4,
+        "By Holm, for the number of comparisons: below 0.05 the difference is more than chance explains.", tiny=True,
     ),
     Column("Verdict"),
 )
@@ -124,16 +128,21 @@ def _two(a: Variant, b: Variant, called: Sequence[str], measure: str) -> list[Bl
     else:
         said = difference_verdict(difference, *called, *a.images(measure))
         chart = rows_chart(
-            [interval_of(difference, f"{called[0]} minus {called[1]}")], f"Difference (points of {_short(measure)})",
+            [interval_of(difference, "First minus second")], f"Difference (points of {_short(measure)})",
             "The mean difference with its interval; circles are single seeds.",
         )
-        blocks += [Picture(chart, "compare_pair"), Text(said, lead="Verdict"), Text(_more(difference), CAPTION)]
+        # A phone has no room for both names in the chart.
+        which = f"First: {called[0]}. Second: {called[1]}. Right of zero the first has the higher {_short(measure)}."
+        blocks += [
+            Picture(chart, "compare_pair"), Text(which, CAPTION), Text(said, lead="Verdict"),
+            Text(_more(difference), CAPTION),
+        ]
     return [*blocks, *_networks(a, b, called, measure)]
 
 
 def interval_of(difference: Difference, name: str) -> Interval:
-    """A difference as a row of a chart, with its own interval and the corrected one."""
-    own, corrected = difference.interval, difference.adjusted_interval
+    """A difference as a row of a chart, with its own interval and the corrected one, as far as they are worth it."""
+    own, corrected = (worth_showing(difference, one) for one in (difference.interval, difference.adjusted_interval))
     dots = zip(difference.differences, difference.seeds, strict=False)
     return Interval(
         name, difference.mean, *((own.low, own.high) if own else (None, None)),
@@ -198,7 +207,8 @@ def _networks(a: Variant, b: Variant, called: Sequence[str], measure: str) -> li
             Column("Difference", 2, "Points."), Column("Only first right", 0, "Images."),
             Column("Only second right", 0, "Images."), Column("McNemar p", 4, "Exact, two-sided.", tiny=True),
         )
-        blocks += [Text(said), Table(columns, rows, "compare_seeds", "The two variants seed by seed")]
+        table = Table(columns, rows, "compare_seeds", "The two variants seed by seed")
+        blocks += [Text(said), table, Text(WHAT_P_IS, CAPTION)]
     return [*blocks, *(Text(problem, WARNING) for problem in dict.fromkeys(problems))]
 
 
@@ -244,7 +254,7 @@ def forest(
             "one comparison alone. Thin lines: corrected for all of them together (Holm), which is what decides, since "
             "one in twenty comparisons of nothing at all would stand out alone. Grey circles: single seeds.", CAPTION,
         ),
-        Table(COMPARED, rows, f"{key}_table", f"Differences to {reference}"),
+        Table(COMPARED, rows, f"{key}_table", f"Differences to {reference}"), Text(WHAT_P_IS, CAPTION),
         Folded("All of them in words", words),
     ]
 
@@ -267,7 +277,7 @@ def _forest_takeaway(called: Sequence[str], found: Sequence[Difference], referen
 
 
 def _compared(name: str, one: Difference) -> tuple:
-    interval = one.adjusted_interval
+    interval = worth_showing(one, one.adjusted_interval)
     verdict = "more than chance" if one.decided else "identical" if one.identical else "not decided"
     return (
         name, min(one.n_a, one.n_b) if one.n_b else one.n_a, one.mean, interval.low if interval else None,

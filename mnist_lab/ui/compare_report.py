@@ -15,7 +15,20 @@ from importlib.util import find_spec
 
 from mnist_lab import __version__
 from mnist_lab.runs.study import Study
-from mnist_lab.ui.compare_blocks import BODY, Block, Column, Folded, Heading, Picture, Pictures, Table, Text
+from mnist_lab.ui.compare_blocks import (
+    BODY,
+    Block,
+    Cell,
+    Column,
+    Folded,
+    Heading,
+    Picture,
+    Pictures,
+    Said,
+    Table,
+    Text,
+    cell_text,
+)
 from mnist_lab.ui.compare_data import Variant, names
 from mnist_lab.ui.compare_tables import settings_table
 
@@ -46,6 +59,10 @@ th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid #ddd; text-align: lef
 th { border-bottom-color: #888; }
 td.number { text-align: right; }
 td.differs { background: #f0e442; }
+dl { margin: 0.5rem 0 1rem; }
+dt { float: left; clear: left; font-weight: 600; margin-right: 0.5rem; }
+dt::after { content: ":"; }
+dd { margin: 0; }
 summary { font-weight: 600; cursor: pointer; margin: 0.5rem 0; }
 pre { overflow-x: auto; background: #f5f5f5; padding: 0.6rem; }
 """
@@ -131,20 +148,26 @@ def _table(block: Table) -> str:
     label = escape(block.alt, quote=True)
     return (
         f'<div class="wide"><table aria-label="{label}">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>'
-        "</table></div>"
+        f"</table></div>{_helps(block.columns)}"
     )
 
 
-def _cell(value: str | int | float | None, column: Column, marked: bool) -> str:
-    number = column.digits is not None
-    text = "–" if value is None else f"{value:{_format(column)}}" if number else str(value)
-    kinds = ["number"] * number + ["differs"] * marked
+def _cell(value: Cell, column: Column, marked: bool) -> str:
+    kinds = ["number"] * (column.digits is not None or isinstance(value, Said)) + ["differs"] * marked
     kind = f' class="{" ".join(kinds)}"' if kinds else ""
-    return f"<td{kind}>{'≠ ' * marked}{escape(text)}</td>"
+    return f"<td{kind}>{escape(cell_text(value, column, marked))}</td>"
 
 
-def _format(column: Column) -> str:
-    return ".2g" if column.tiny else f",.{column.digits}f"
+def _helps(columns: Sequence[Column]) -> str:
+    """What the columns are, which on the page is said where one points at their names. Those that are alike at once."""
+    about: dict[str, list[str]] = {}
+    for column in columns:
+        if column.help:
+            about.setdefault(column.help, []).append(column.name)
+    lines = "".join(
+        f"<dt>{escape(', '.join(called))}</dt><dd>{escape(help)}</dd>" for help, called in about.items()
+    )
+    return f'<dl class="caption">{lines}</dl>' if lines else ""
 
 
 def _study(study: Study) -> str:

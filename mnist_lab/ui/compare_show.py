@@ -9,20 +9,23 @@ import streamlit as st
 from mnist_lab.ui.compare_blocks import (
     BODY,
     CAPTION,
+    NOT_THERE,
     NOTICE,
     WARNING,
     Block,
+    Column,
     Folded,
     Heading,
     Picture,
     Pictures,
+    Said,
     Table,
     Text,
+    cell_text,
 )
 from mnist_lab.ui.markdown import plain
 
 MARKED = "background-color: #F0E442; color: #000000"  # Okabe and Ito's yellow: readable in both themes
-UNLIKE = "≠ "
 ROW_HEIGHT, MAX_ROWS = 35, 12  # pixels; rows of a table before it scrolls
 
 
@@ -68,16 +71,32 @@ def _folded(block: Folded) -> None:
 def _table(block: Table) -> None:
     import pandas as pd
 
-    rows = [
-        [f"{UNLIKE}{value}" if (line, place) in block.marked else value for place, value in enumerate(row)]
-        for line, row in enumerate(block.rows)
-    ]
+    rows = [[cell.value if isinstance(cell, Said) else cell for cell in row] for row in block.rows]
     frame = pd.DataFrame(rows, columns=[column.name for column in block.columns])
-    shown = frame.style.apply(lambda _: _styles(block, frame), axis=None) if block.marked else frame
+    worded = [place for place, column in enumerate(block.columns) if _worded(block, place, column)]
     st.dataframe(
-        shown, key=block.key, hide_index=True, alt=block.alt, placeholder="–", column_config=_config(block),
+        _styled(block, frame, worded) if worded else frame, key=block.key, hide_index=True, alt=block.alt,
+        placeholder=NOT_THERE, column_config=_config(block, worded),
         height=ROW_HEIGHT * (min(len(rows), MAX_ROWS) + 1) + 3,
     )
+
+
+def _worded(block: Table, place: int, column: Column) -> bool:
+    """Whether a column shows texts instead of its values, by which it is sorted all the same."""
+    marked = any(at == place for _, at in block.marked)
+    return column.tiny or marked or any(isinstance(row[place], Said) for row in block.rows)
+
+
+def _styled(block: Table, frame, worded: Sequence[int]):  # a pandas Styler: texts and colors for a data frame
+    styler = frame.style.apply(lambda _: _styles(block, frame), axis=None).format(na_rep=NOT_THERE)
+    for place in worded:
+        lines: dict[str, list[int]] = {}
+        for line, row in enumerate(block.rows):
+            text = cell_text(row[place], block.columns[place], (line, place) in block.marked)
+            lines.setdefault(text, []).append(line)
+        for text, alike in lines.items():
+            styler.format(lambda _, text=text: text, subset=(alike, [block.columns[place].name]))
+    return styler
 
 
 def _styles(block: Table, frame):  # a data frame of CSS, as pandas wants it
@@ -87,15 +106,20 @@ def _styles(block: Table, frame):  # a data frame of CSS, as pandas wants it
     return styles
 
 
-def _config(block: Table) -> dict:
-    """How each column is shown. The first is wide and stays in sight where a table is wider than the page."""
+def _config(block: Table, worded: Sequence[int]) -> dict:
+    """How each column is shown. The first is wide and stays in sight where a table is wider than the page.
+
+    A number with a format of its own would not show the text that it has in a `worded` column.
+    """
     config = {}
     for place, column in enumerate(block.columns):
-        if column.digits is None:
+        if place in worded:
+            config[column.name] = st.column_config.Column(help=column.help or None)
+        elif column.digits is None:
             config[column.name] = st.column_config.TextColumn(
                 help=column.help or None, width="medium" if place == 0 else None, pinned=place == 0 or None,
             )
         else:
-            number = "%.2g" if column.tiny else f"%.{column.digits}f" if column.digits else "localized"
+            number = f"%.{column.digits}f" if column.digits else "localized"
             config[column.name] = st.column_config.NumberColumn(help=column.help or None, format=number)
     return config

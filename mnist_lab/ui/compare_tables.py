@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from mnist_lab.config import KNOBS, ORIGIN_FIELDS
+from mnist_lab.config import ALL, KNOBS, ORIGIN_FIELDS
 from mnist_lab.config_forms import differences, short_value
 from mnist_lab.published import Published, rows_of
-from mnist_lab.ui.compare_blocks import CAPTION, NOTICE, Block, Column, Table, Text
-from mnist_lab.ui.compare_data import Member, Variant
+from mnist_lab.ui.compare_blocks import CAPTION, NOT_THERE, NOTICE, Block, Cell, Column, Said, Table, Text
+from mnist_lab.ui.compare_data import TRAIN, Member, Variant
 from mnist_lab.verdicts import LAST
 
-NOT_USED = "–"
 FIGURES = (
     Column("Test accuracy", 2, "Per cent of the test images after the last epoch, mean over the seeds."),
     Column("Spread", 2, "Standard deviation over the seeds, in points."),
@@ -29,10 +28,13 @@ FIGURES = (
     Column("Parameters", 0),
     Column("Seconds", 0, "How long the training took, mean over the seeds. Machines and threads may differ."),
 )
-BEST = 5  # place of the figure whose help depends on where the epochs were tested
+BEST = 5  # place of the figure whose name and help depend on where the epochs were tested
 HEADLINE = 3  # figures that stand before the settings
 PUBLISHED = (
-    Column("Source: best epoch", 2, "Published, one run: the best epoch, chosen on the test set."),
+    Column(
+        "Source: best epoch, chosen on the test set", 2,
+        "Published, one run: the best of many epochs looks better than the network is.",
+    ),
     Column("Source: last five", 2, "Published, one run: the mean of the last five epochs."),
 )
 FIVE = (
@@ -57,37 +59,53 @@ def knob_names(knobs: Sequence[str]) -> list[str]:
 
 def shown_value(variant: Variant, knob: str) -> str:
     """A setting as a table shows it; a dash where it has no effect."""
-    return short_value(knob, getattr(variant.config, knob)) if variant.config.matters(knob) else NOT_USED
+    return short_value(knob, getattr(variant.config, knob)) if variant.config.matters(knob) else NOT_THERE
+
+
+def _setting(variant: Variant, knob: str) -> Cell:
+    """A setting in a table that is sorted by it: a number, if it is one; None where it has no effect."""
+    if not variant.config.matters(knob):
+        return None
+    value, text = getattr(variant.config, knob), shown_value(variant, knob)
+    if knob == "train_images" and value == ALL:
+        return Said(variant.images(TRAIN)[0], text)
+    return Said(value, text) if isinstance(value, int | float) and not isinstance(value, bool) else text
 
 
 def summary_table(chosen: Sequence[Variant], called: Sequence[str], published: bool) -> list[Block]:
     """A row a variant: the settings that differ, then its figures. Raises `RunError`."""
     knobs = differing(chosen)
-    figures = (*FIGURES[:BEST], replace(FIGURES[BEST], help=_best_help(chosen, called)), *FIGURES[BEST + 1 :])
+    figures = (*FIGURES[:BEST], _best_column(chosen, called), *FIGURES[BEST + 1 :])
     columns = (
         Column("Variant"), *figures[:HEADLINE],
         *(Column(KNOBS[name].label, None, KNOBS[name].help) for name in knobs), *figures[HEADLINE:],
         *(PUBLISHED if published else ()),
     )
     rows, marked = [], set()
-    first = [shown_value(chosen[0], knob) for knob in knobs]
+    first = [_setting(chosen[0], knob) for knob in knobs]
     for line, (name, variant) in enumerate(zip(called, chosen, strict=True)):
-        values, figures = [shown_value(variant, knob) for knob in knobs], _figures(variant)
-        marked |= {(line, 1 + HEADLINE + place) for place in range(len(knobs)) if values[place] != first[place]}
+        values, figures = [_setting(variant, knob) for knob in knobs], _figures(variant)
+        # A dash can carry no mark, and says by itself that it is not as in the first row.
+        marked |= {
+            (line, 1 + HEADLINE + place)
+            for place, value in enumerate(values) if value is not None and value != first[place]
+        }
         theirs = _published(variant) if published else ()
         rows.append((name, *figures[:HEADLINE], *values, *figures[HEADLINE:], *theirs))
     table = Table(columns, rows, "compare_summary", "Summary of the chosen variants", frozenset(marked))
     return [table, Text(_about(chosen, knobs), CAPTION)]
 
 
-def _best_help(chosen: Sequence[Variant], called: Sequence[str]) -> str:
-    """On which images the best epochs were chosen."""
+def _best_column(chosen: Sequence[Variant], called: Sequence[str]) -> Column:
+    """The column of the best epochs, which never goes without saying on which images they were chosen."""
     held_out = [name for name, variant in zip(called, chosen, strict=True) if variant.eval_name != "test"]
-    where = "on the validation set" if len(held_out) == len(chosen) else "on the test set" + (
-        f", but for {', '.join(held_out)} on the validation set" if held_out else "")
-    return (
-        f"Mean over the seeds of each run's best epoch, chosen {where}: the best of many epochs looks better than the "
-        "network is."
+    sets = "validation" if len(held_out) == len(chosen) else "test or validation" if held_out else "test"
+    where = f"on the {sets} set" if sets != "test or validation" else (
+        f"on the test set, but for {', '.join(held_out)} on the validation set")
+    return replace(
+        FIGURES[BEST], name=f"{FIGURES[BEST].name}, chosen on the {sets} set",
+        help=f"Mean over the seeds of each run's best epoch, chosen {where}: the best of many epochs looks better than "
+             "the network is.",
     )
 
 
@@ -99,7 +117,9 @@ def _about(chosen: Sequence[Variant], knobs: Sequence[str]) -> str:
     labels = knob_names(knobs)
     what = f"They differ in {labels[0]} alone" if len(labels) == 1 else (
         f"They differ in {len(labels)} settings: {', '.join(labels)}")
-    return f"{what}. Highlighted, and marked with ≠, is what is not as in the first row."
+    return (
+        f"{what}. Highlighted, and marked with ≠, is what is not as in the first row; a dash is for what has no effect."
+    )
 
 
 def _figures(variant: Variant) -> tuple[int | float | None, ...]:

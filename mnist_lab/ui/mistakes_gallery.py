@@ -29,7 +29,8 @@ def show_gallery(subject: Subject, rows: np.ndarray, page: int, library: Library
     if len(shown) and subject.images is not None:
         flags = f" {FLAG} marks a label that people dispute." if subject.disputed[shown].any() else ""
         st.caption(f"A button says the label and what it was read as; it opens the image.{flags}")
-    _pager(len(rows), page)
+    if len(rows):
+        _pager(len(rows), page)
     _opened(subject, rows, library)
 
 
@@ -42,7 +43,7 @@ def _tile(subject: Subject, row: int) -> None:
         st.image(digit_uri(subject.images[row]), width="stretch", alt=alt)
         st.button(
             f"{label} as {answer}{flag}", key=f"mistakes_open_{index}", width="stretch", on_click=url.go,
-            kwargs={"image": index},
+            kwargs={"image": mistakes_select.image_text(subject.kind, index)},
         )
         st.caption(f"{mistakes_text.share(answers.confidence[row])} sure", text_alignment="center")
 
@@ -75,7 +76,11 @@ def _opened(subject: Subject, rows: np.ndarray, library: Library) -> None:
     asked = url.values().get("image")
     if asked is None:
         return
-    row = subject.answers.row(int(asked)) if asked.isdecimal() and len(asked) < 7 else None
+    kind, index = mistakes_select.read_image(asked) or (None, None)
+    if kind in mistakes_text.POOLS and kind != subject.kind:
+        st.warning(mistakes_text.other_images_text(index, kind, subject.kind), icon="⚠️")
+        return
+    row = None if index is None or kind not in (None, subject.kind) else subject.answers.row(index)
     if row is None:
         st.warning("The link names an image that is not among those this network was tested on.", icon="⚠️")
         return

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from mnist_lab.counts import wilson
 
 INTRO = (
-    "The sources say that people would get most of the misread digits wrong too. Try it: digits that the network "
-    "misread and ordinary ones, mixed. Half of a round is misread, if there are enough, so the network's score in it "
+    "One of the two published exercises that this lab repeats, source A, says that people would get most of the digits "
+    "wrong that its network with ghost batch norm misread. Try it with this network: digits that it misread and "
+    "ordinary ones, mixed. Half of a round is misread, if there are enough, so the network's score in it "
     "says nothing: what counts is how many of the misread ones you can read."
 )
 

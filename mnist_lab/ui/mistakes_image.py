@@ -12,7 +12,7 @@ from mnist_lab.data.files import DataError
 from mnist_lab.runs.library import Library
 from mnist_lab.runs.networks import network_of
 from mnist_lab.runs.record import RunError
-from mnist_lab.ui import mistakes_data, mistakes_text
+from mnist_lab.ui import mistakes_data, mistakes_select, mistakes_text
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.mistakes_charts import probability_chart
 from mnist_lab.ui.mistakes_data import Subject
@@ -74,7 +74,7 @@ def _go_on(subject: Subject, row: int, rows: np.ndarray) -> None:
             other = int(place[0]) + step
             inside = 0 <= other < len(rows)
             if st.button(name, key=f"mistakes_step_{step}", disabled=not inside):
-                url.go(image=subject.answers.indices[rows[other]])
+                url.go(image=mistakes_select.image_text(subject.kind, int(subject.answers.indices[rows[other]])))
                 st.rerun()
         st.caption(f"{int(place[0]) + 1} of {len(rows):,} chosen", width="content")
 

@@ -94,3 +94,4 @@ def _counts(first: Subject, second: Subject) -> None:
     )
     st.markdown("**Is it real?**")
     st.markdown(plain(verdict_text.mcnemar_verdict(found, "the first network", "the second network")))
+    st.caption(verdict_text.WHAT_P_IS)

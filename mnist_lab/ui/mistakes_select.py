@@ -67,6 +67,17 @@ def select(answers: Answers, choice: Choice, among: np.ndarray | None = None) ->
     return rows[np.argsort(np.nan_to_num(keys[rows].astype(float)), kind="stable")]
 
 
+def image_text(kind: str, index: int) -> str:
+    """An image in a link: its number, and among which images ("test-947"), since the same number may be another's."""
+    return f"{kind}-{index}"
+
+
+def read_image(text: str) -> tuple[str | None, int] | None:
+    """Kind and number of `image_text`. Links were the number alone once: None for the kind. None if it is neither."""
+    found = re.fullmatch(r"(?:([a-z]+)-)?(\d{1,6})", text, re.ASCII)
+    return (found[1], int(found[2])) if found else None
+
+
 def pages(count: int) -> int:
     """How many pages so many images take; at least one."""
     return max(1, -(-count // PER_PAGE))

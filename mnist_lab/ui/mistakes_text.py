@@ -6,6 +6,7 @@ import numpy as np
 
 from mnist_lab.config import ALL
 from mnist_lab.counts import Accuracy
+from mnist_lab.data.sizes import max_train_images
 from mnist_lab.evaluation import DIGITS, DISPUTED, Answers
 from mnist_lab.presets import PRESETS
 from mnist_lab.runs.record import RunSummary
@@ -16,12 +17,24 @@ from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.mistakes_data import Subject
 from mnist_lab.ui.mistakes_near import Neighbours
 from mnist_lab.verdict_text import article
+from mnist_lab.verdicts import TRAIN_IMAGES
 
 SALIENCY = {
     True: "Orange speaks for that digit: hiding it makes the digit less likely. Blue speaks against it.",
     False: "Orange is where the score of that digit depends on the pixels most, whether for or against.",
 }
 CITATION = "Northcutt, Athalye, Mueller 2021, arXiv 2103.14749"
+NAMES = (
+    "Source A and Source B are two published exercises that this lab repeats, each with a small network of its own. BN "
+    "is batch norm; GBN is ghost batch norm, which normalises parts of a batch by themselves. L1 and L2 are penalties "
+    "on the size of the weights and on its square."
+)
+BUNDLED_DIGITS = 5_000
+MANY = 0.1  # of the bundled digits: from here on it matters that a network was trained on them
+POOLS = {
+    data.TEST: "MNIST's test images", data.SAMPLE: "the test images of the bundled sample",
+    data.BUNDLED: "the digits that come with the lab", data.UNKNOWN: "the test images of another data set",
+}
 
 
 def share(value: float, decimals: int = 0) -> str:
@@ -54,13 +67,29 @@ def images_text(subject: Subject) -> str:
 
 
 def bundled_warning(run: RunSummary) -> str:
-    """Why the errors on the bundled digits are no test."""
-    config = run.config
-    what = "It was trained on these" if config.train_images == ALL and not config.validation else (
-        "It was trained on some of these")
+    """How far the errors on the bundled digits are no test: as far as the network was trained on them."""
+    config, fewer = run.config, "so it makes fewer errors here than on digits that it never saw"
+    most = max_train_images(TRAIN_IMAGES, config.validation)
+    trained = most if config.train_images == ALL else config.train_images
+    if trained == TRAIN_IMAGES:
+        what = f"It was trained on these, {fewer}."
+    else:
+        met = BUNDLED_DIGITS * trained / TRAIN_IMAGES
+        what = (
+            f"It was trained on {trained:,} of MNIST's {TRAIN_IMAGES:,} training images, about {met:,.0f} of these "
+            f"among them, {fewer if met >= MANY * BUNDLED_DIGITS else 'so nearly all are new to it'}."
+        )
     return (
-        "MNIST's test images are not here, only the 5,000 digits that come with the lab, which are training digits of "
-        f"MNIST. {what}, so it makes fewer errors here than on digits that it never saw."
+        f"MNIST's test images are not here, only the {BUNDLED_DIGITS:,} digits that come with the lab, which are "
+        f"training digits of MNIST. {what}"
+    )
+
+
+def other_images_text(index: int, named: str, shown: str) -> str:
+    """Why the image of a link is not opened: it is numbered among other images than those that are shown."""
+    return (
+        f"The link names image {index} of {POOLS[named]}. Here are {POOLS[shown]}, among which that number is another "
+        "image."
     )
 
 
@@ -112,6 +141,11 @@ def confusion_text(table: np.ndarray) -> str:
 
 def chosen_text(shown: int, answers: Answers, label: int | None, answer: int | None) -> str:
     """What the gallery holds."""
+    if not shown:
+        right = label is not None and label == answer
+        there = right or answers.wrong.any()
+        what = "No image read as labelled" if right else "No error"
+        return f"{what} fits this choice; widen it." if there else "Nothing is misread."
     images = f"{shown:,} image{'s' * (shown != 1)}"
     if label is not None and label == answer:
         return f"{images} of {article(label)} {label}, read as labelled."

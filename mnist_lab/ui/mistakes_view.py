@@ -58,6 +58,7 @@ def _pick(runs: list[RunSummary], library: Library) -> RunSummary:
     url.choose(
         "Network", RUN, list(by_id), run.id,
         say=lambda id: mistakes_text.run_name(by_id[id], library.is_pretrained(by_id[id])) if id in by_id else id,
+        help=mistakes_text.NAMES,
     )
     return run
 

@@ -42,8 +42,12 @@ def test_kinds(kind, minus, value, text):
 def test_forms():
     figures = {"down": Figure(source="race", of="a", kind="difference", minus="b")}
     assert fill("{down} {down:size} {down:seeds}", figures, Records(race=RACE)) == "−6.50 points 6.50 points two seeds"
-    sure = fill("{down:sure}", figures, Records(race=RACE))
-    assert sure.startswith("−6.50 points (95\u00a0% interval −25.56 to +12.56, two seeds)")
+    assert fill("{down:sure}", figures, Records(race=RACE)).replace("\u00a0", " ") == (
+        "−6.50 points (too few seeds for an interval worth showing, two seeds)"
+    )
+    three = {"a": rows(80.0, 82.0, 81.0), "b": rows(85.0, 90.0, 87.5)}
+    sure = fill("{down:sure}", figures, Records(race=three))
+    assert sure.startswith("−6.50 points (95\u00a0% interval −10.23 to −2.77, three seeds)")
     assert set(FORMS) == {"", "size", "sure", "seeds"}
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -62,6 +64,7 @@ def test_own_runs_are_variants_with_their_seeds(seeds):
     text = words(at)
     assert "They differ in" in text and "seeds of one variant alone lie up to" in text
     (summary, last_five) = at.dataframe
+    assert "Best epoch, chosen on the test set" in summary.value and "Best epoch" not in summary.value
     assert sorted(summary.value["Test accuracy"]) == [95.6, 97.8] and list(summary.value["Seeds"]) == [5, 5]
     assert len(last_five.value) == 2
 
@@ -70,6 +73,31 @@ def test_two_settings_are_judged_over_their_seeds(seeds):
     text = words(page(show="real"))
     assert "with the same five seeds" in text and "more than chance explains" in text
     assert "against itself, with other seeds" in text and "exact McNemar" in text
+
+
+def test_settings_are_sorted_as_numbers_and_marked_not_by_color_alone(lab):
+    for seed, images in enumerate((1_000, 300, 3_000)):
+        trained(lab.store.root, f"own-{images}", 4, config={"train_images": images, "l1": 1e-4 * seed})
+    found = sorted(compare_find.variants(lab.library)[0], key=lambda variant: variant.config.l1)
+    summary = page(of="~".join(variant.key for variant in found)).dataframe[0]
+    assert list(summary.value["Training images"]) == [1_000, 300, 3_000]
+    assert list(summary.value["L1 lambda"]) == [0, 1e-4, 2e-4]
+    shown = pa.ipc.open_stream(summary.proto.arrow_data.styler.display_values).read_all().to_pydict()
+    assert shown["Training images"] == ["1,000 images", "≠ 300 images", "≠ 3,000 images"]
+    assert shown["L1 lambda"] == ["0", "≠ 1e-4", "≠ 2e-4"]
+    columns = json.loads(summary.proto.columns)
+    assert "type_config" not in columns["L1 lambda"], "a format of its own would hide the mark"
+
+
+def test_a_p_value_is_never_shown_as_zero(seeds):
+    for seed in range(5):
+        trained(seeds.store.root, f"bad-{seed}", 150 + seed, seed=seed, config={"norm": "layer"})
+    keys = "~".join(one.key for one in compare_find.variants(seeds.library)[0] if one.key.startswith("own."))
+    at = page(show="real", of=keys)
+    (found,) = at.dataframe
+    shown = pa.ipc.open_stream(found.proto.arrow_data.styler.display_values).read_all().to_pydict()
+    assert "< 0.0001" in shown["p"] and "< 0.0001" in shown["p, corrected"] and min(found.value["p"]) < 1e-4
+    assert words(at).count("p is how often chance alone") == 1
 
 
 def test_one_seed_each_is_no_verdict_on_settings(lab):
@@ -107,7 +135,7 @@ def test_the_sources_question_comes_first_and_a_change_is_in_the_url(studies):
     assert query(at) == {"of": "sources.b-bn~sources.b-gbn", "measure": "train_accuracy"}
     at.toggle[0].set_value(True).run()
     assert query(at)["published"] == "1" and "b-gbn, published" in set(at.dataframe[1].value["Variant"])
-    assert list(at.dataframe[0].value["Source: best epoch"])[1] == 99.40
+    assert list(at.dataframe[0].value["Source: best epoch, chosen on the test set"])[1] == 99.40
     at.multiselect[0].set_value([]).run()
     assert query(at)["of"] == "~" and "Choose at least one." in words(at)
 

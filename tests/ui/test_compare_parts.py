@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -21,14 +22,15 @@ from studies import make_study
 from mnist_lab.presets import PRESETS
 from mnist_lab.runs.library import Library
 from mnist_lab.runs.store import RunStore
+from mnist_lab.small_data import differences
 from mnist_lab.statistics import paired
 from mnist_lab.studies import STUDIES
 from mnist_lab.ui import compare_charts, compare_find, compare_report
-from mnist_lab.ui.compare_blocks import Column, Folded, Heading, Picture, Pictures, Table, Text
+from mnist_lab.ui.compare_blocks import Column, Folded, Heading, Picture, Pictures, Table, Text, cell_text
 from mnist_lab.ui.compare_charts import Interval, curves_chart, rows_chart
 from mnist_lab.ui.compare_claims import claims_part, small_part
 from mnist_lab.ui.compare_curves import MEASURES, curves_part, curves_takeaway, series_of
-from mnist_lab.ui.compare_data import LAST_EPOCH, Variant
+from mnist_lab.ui.compare_data import LAST_EPOCH, LAST_FIVE, Variant
 from mnist_lab.ui.compare_find import Found
 from mnist_lab.ui.compare_real import forest, noise_part, real_part
 
@@ -124,6 +126,11 @@ def test_settings_that_differ_stand_out(variants):
     marked = {(line, names[place]) for line, place in summary.marked}
     assert {(1, "Norm"), (2, "L1 lambda")} <= marked and not any(line == 0 for line, _ in marked)
     assert (1, "L1 lambda") not in marked
+    blocks = curves_part([variants["sources.a-gbn"], variants["sources.b-bn"]], "eval_accuracy", False)
+    summary = of(blocks, Table)[0]
+    place = [column.name for column in summary.columns].index("Ghost batches (num_splits)")
+    assert [cell and cell.text for cell in (row[place] for row in summary.rows)] == ["2", None]
+    assert (1, place) not in summary.marked, "a dash can carry no mark"
 
 
 def test_the_best_epoch_says_where_it_was_chosen():
@@ -135,17 +142,18 @@ def test_the_best_epoch_says_where_it_was_chosen():
             run.history["eval_accuracy"][3] = 99.5 + run.seed / 5
     one, other = sorted(compare_find._of_study(study), key=lambda variant: variant.config.validation)
 
-    def best(*chosen) -> tuple[str, list]:
+    def best(*chosen, on: str) -> tuple[str, list]:
         summary = of(curves_part(chosen, "eval_accuracy", False), Table)[0]
-        place = next(at for at, column in enumerate(summary.columns) if column.name == "Best epoch")
+        name = f"Best epoch, chosen on the {on} set"
+        place = next(at for at, column in enumerate(summary.columns) if column.name == name)
         return summary.columns[place].help, [row[place] for row in summary.rows]
 
-    assert "chosen on the test set: the best" in best(one)[0]
-    text, (found,) = best(other)
+    assert "chosen on the test set: the best" in best(one, on="test")[0]
+    text, (found,) = best(other, on="validation")
     assert "chosen on the validation set: the best" in text and found == pytest.approx(99.6, abs=1e-4)
-    text, (of_one, of_other) = best(one, other)
+    text, (of_one, of_other) = best(one, other, on="test or validation")
     assert re.search("chosen on the test set, but for .+ on the validation set: the best", text)
-    assert [of_one] == best(one)[1] and of_other == found
+    assert [of_one] == best(one, on="test")[1] and of_other == found
 
 
 def test_noise_is_one_setting_in_two_groups(variants):
@@ -164,6 +172,51 @@ def test_two_variants(variants):
     (verdict,) = [text for text in of(blocks, Text) if text.lead == "Verdict"]
     assert "more than chance explains" in verdict.text
     assert [row[0] for row in of(blocks, Table)[0].rows] == ["0", "1", "2", "3", "4"]
+
+
+def test_the_row_of_two_variants_fits_a_phone_whatever_they_are_called(variants):
+    pair = [replace(variants["sources.b-gbn"], name="x" * 90), variants["sources.b-l1-bn"]]
+    blocks = real_part(pair, LAST_EPOCH, pair[0])
+    (row,) = check(of(blocks, Picture)[0].chart)["rows"]
+    assert row["name"] == "First minus second"
+    said = [text.text for text in of(blocks, Text)]
+    assert f"First: “{'x' * 90}”. Second: “Source B: L1 + BN”. Right of zero the first has the higher" in " ".join(said)
+
+
+def test_a_figure_that_is_missing_is_a_dash_in_the_table_and_in_the_report():
+    configs = {name: PRESETS["noisy-1000"].config.replace(norm=name) for name in ("batch", "ghost")}
+    study = make_study(dict.fromkeys(configs, 90.0), seeds=2, settings=configs)
+    for run in study.runs:
+        for name, values in run.history.items():
+            run.history[name] = values[:3]
+    pair = compare_find._of_study(study)
+    blocks = real_part(pair, LAST_FIVE, pair[0])
+    (table,) = of(blocks, Table)
+    assert cell_text(table.rows[0][1], table.columns[1]) == "–" == cell_text(None, table.columns[1])
+    assert ">nan<" not in compare_report.report_html("Is it real?", pair, blocks, [], "")
+
+
+def test_intervals_that_no_accuracy_can_have_are_not_shown():
+    two = [paired({0: 90.0, 1: 94.0 + gain}, {0: 88.0, 1: 89.0}) for gain in range(5)]
+    blocks = forest(list("abcde"), two, "“y”", (10_000, "test"), "Difference", "key")
+    (table,), (picture,) = of(blocks, Table), of(blocks, Picture)
+    assert all(row[3] is None and row[4] is None for row in table.rows)
+    assert all(row["wide_low"] is None and row["low"] is None for row in check(picture.chart)["rows"])
+    assert all("too few seeds for an interval worth showing" in text.text for text in of(blocks, Folded)[0].blocks)
+
+
+def test_the_largest_gain_of_the_heat_maps_is_one_that_is_decided():
+    base = PRESETS["noisy-1000"].config
+    settings = {"bn": base, "l1": base.replace(l1=1e-3), "wd": base.replace(weight_decay=5e-3)}
+    study = make_study({"bn": 80.0, "l1": 84.0, "wd": 80.0}, settings=settings, spread=0.1, name="small-data")
+    for run in study.of("wd"):  # more on average, and that from two seeds alone
+        wrong = 2_100 if run.seed > 1 else 0
+        run.digits[:] = study.labels
+        run.digits[:wrong] = (study.labels[:wrong] + 1) % 10
+    gain = {name: one.mean for (_, name), one in differences(study).items()}
+    assert gain["BN · weight decay 5e-3"] > gain["BN · L1 1e-3"] > 0
+    (small,) = [text.text for text in of(small_part(Found(study, ()), None), Text) if "The largest" in text.text]
+    assert "1 show a gain and 0 a loss" in small and "The largest such gain" in small and "L1 1e-3" in small
 
 
 def test_the_forest_is_corrected_and_says_how_many_are_real(variants):
@@ -233,7 +286,8 @@ def test_a_study_under_way_says_how_many_of_all_its_runs_are_there():
         study = make_study(dict.fromkeys(settings, 90.0), seeds=seeds, settings=settings, name=name)
         return [text.text for text in of(small_part(None, Found(study, ())), Text) if "not complete" in text.text]
 
-    assert "66 of its 165 runs are there" in notices("scan", 2)[0]
+    count = len(STUDIES["scan"].settings)
+    assert f"{2 * count} of its {5 * count} runs are there" in notices("scan", 2)[0]
     assert notices("scan", 5) == []
 
 
@@ -272,8 +326,10 @@ def test_the_report_is_whole_and_needs_nothing_else(variants, library):
     seen.feed(text)
     assert seen.open == [] and seen.loads == [] and seen.count["svg"] == 2 and "script" not in seen.count
     assert "@import" not in text and "url(http" not in text
-    assert "1e-09" in text and "torch 2.15.0" in text and "0, 1, 2, 3, 4" in text and "/compare?of=a~b" in text
+    assert "&lt; 0.0001" in text and "torch 2.15.0" in text and "0, 1, 2, 3, 4" in text and "/compare?of=a~b" in text
     assert "Ghost batch norm" in text and 'class="differs"' in text and small.study.command in text
     assert PRESETS["b-gbn"].title in text and "more than chance explains" in text
+    assert "<dt>Seed" not in text and "<dt>McNemar p</dt><dd>Exact, two-sided.</dd>" in text
+    assert text.count("p is how often chance alone") == 1
     ids = re.findall(r'\bid="([^"]+)"', text)
     assert len(ids) == len(set(ids))

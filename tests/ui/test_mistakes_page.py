@@ -75,7 +75,7 @@ def test_drop_downs_filter_and_the_url_says_so(pair):
     box(at, "Label").set_value("7").run()
     assert tiles(at) == ["7 as 1"] * 5 and query(at) == {"run": "b-gbn", "true": "7"}
     box(at, "Read as").set_value("9").run()
-    assert tiles(at) == [] and "0 images of a 7 read as 9, misread." in words(at)
+    assert tiles(at) == [] and "No error fits this choice; widen it." in words(at) and "Page" not in words(at)
     box(at, "Label").set_value("9").run()
     assert "100 images of a 9, read as labelled." in words(at)
     box(at, "Order").set_value("index").run()
@@ -86,7 +86,7 @@ def test_drop_downs_filter_and_the_url_says_so(pair):
 
 def test_confidence_filters(pair):
     at = page(confidence="0-50")
-    assert "0 images" in words(at)
+    assert "No error fits this choice" in words(at) and "Page 1" not in words(at)
     at.slider[0].set_range(50, 100).run()
     assert query(at)["confidence"] == "50-100" and len(tiles(at)) == 25
 
@@ -99,6 +99,28 @@ def test_a_link_opens_the_same(pair):
 def test_nonsense_in_a_link_is_the_default(pair):
     at = page(true="x", predicted="77", confidence="90-10", page="-1", sort="?", show="?", image="zzz", other="b-bn")
     assert "All 35 images" in words(at) and "not among those" in words(at)
+
+
+@pytest.mark.parametrize("image", [f"sample-{OF_FOUR[0]}", str(OF_FOUR[0])])
+def test_a_link_opens_an_image_with_or_without_its_kind(pair, image):
+    assert "but its label is **4**" in words(page(image=image))
+
+
+@pytest.mark.parametrize("image", ["test-947", "bundled-947"])
+def test_a_link_to_an_image_of_another_set_opens_none(pair, image):
+    text = words(page(image=image))
+    assert "The link names image 947 of" in text and "that number is another image" in text
+    assert "The network reads" not in text
+
+
+@pytest.mark.parametrize("image", ["<b>-947", "other-947", "sample-", "sample-1000", "sample-1234567"])
+def test_a_link_to_no_image_is_told(pair, image):
+    assert "names an image that is not among those" in words(page(image=image))
+
+
+def test_what_the_names_of_the_networks_mean_is_said(pair):
+    for name in ("Source A", "Source B", "GBN", "BN is batch norm", "L1 and L2"):
+        assert name in box(page(), "Network").help
 
 
 def test_a_link_to_a_run_that_is_gone(pair):
@@ -148,7 +170,7 @@ def test_an_image_opens_with_what_others_say_and_where_it_looks(pair):
     first = at.button(key=f"mistakes_open_{OF_FOUR[-1]}")
     first.click().run()
     text = words(at)
-    assert query(at)["image"] == str(OF_FOUR[-1])
+    assert query(at)["image"] == f"sample-{OF_FOUR[-1]}"
     assert "The network reads a **9**, but its label is **4**." in text
     assert "1 of 1 other network reads it as labelled, 0 make the same mistake." in text
     assert "For a 9, its answer" in text and "For a 4, the label" in text
@@ -164,7 +186,7 @@ def test_next_image_goes_on_among_the_chosen(pair):
     at.button(key=f"mistakes_open_{sevens[0]}").click().run()
     assert button(at, "Previous image").disabled
     button(at, "Next image").click().run()
-    assert query(at)["image"] == str(sevens[1]) and "2 of 5 chosen" in words(at)
+    assert query(at)["image"] == f"sample-{sevens[1]}" and "2 of 5 chosen" in words(at)
 
 
 def test_two_networks(pair):
@@ -172,6 +194,7 @@ def test_two_networks(pair):
     assert box(at, "Second network").value == "b-bn"
     text = words(at)
     assert "1 is right only with the first network and 25 only with the second" in text
+    assert "p is how often chance alone would give" in text
     assert "exact McNemar" in text and "Largest difference: a 4 read as a 9, 30 times by the first and 10" in text
     assert len(tiles(at)) == 25 and "Source B: GBN reads" in text
     (which,) = [group for group in at.get("button_group") if group.key.startswith("mistakes_which")]
@@ -239,7 +262,8 @@ def test_without_the_test_set_the_bundled_digits_are_read_now(mnist, monkeypatch
              config=CONFIG.replace(seed=1))
     at = page()
     text = words(at)
-    assert "It was trained on some of these" in text and "On the 40 digits that come with the lab" in text
+    assert "trained on 200 of MNIST's 60,000 training images, about 17 of these among them, so nearly all" in text
+    assert "On the 40 digits that come with the lab" in text
     assert "disputed" not in text.lower() and len(tiles(at)) == 25
     at.button(key=next(b.key for b in at.button if (b.key or "").startswith("mistakes_open_"))).click().run()
     assert "of 1 other network" in words(at) and not at.error
@@ -252,6 +276,7 @@ def test_without_the_test_set_the_bundled_digits_are_read_now(mnist, monkeypatch
     ))
     button(at, "Fetch the test set (1.7 MB)").click().run()
     assert "Disputed labels among the errors 2 of 15" in words(at)
+    assert "of the digits that come with the lab. Here are MNIST's test images" in words(at)
 
 
 def _no_network(progress):

@@ -29,8 +29,8 @@ from mnist_lab.ui import mistakes_data as data
 from mnist_lab.ui import mistakes_game as game
 from mnist_lab.ui import mistakes_game_text as game_text
 from mnist_lab.ui import mistakes_near as near
+from mnist_lab.ui import mistakes_select, pictures
 from mnist_lab.ui import mistakes_text as text
-from mnist_lab.ui import pictures
 from mnist_lab.ui.mistakes_data import SAMPLE, TEST, Subject
 from mnist_lab.ui.mistakes_files import COLUMNS, contact_sheet, table_csv
 from mnist_lab.ui.mistakes_select import PER_PAGE, SORTS, Choice, on_page, pages, read_choice, select
@@ -203,6 +203,42 @@ def test_disputed_labels_in_words(wrong, hit):
     said = [8] * 947 + [9 if wrong else 8] + [8] * 2
     found = text.disputed_text(answers_of([8] * 950, said))
     assert found.startswith(f"{hit} of the {wrong} errors") and "reads 949 of 949 as labelled, 100.00 %" in found
+
+
+@pytest.mark.parametrize(("config", "said"), [
+    (dict(train_images=ALL), "It was trained on these, so it makes fewer errors here than"),
+    (dict(train_images=60_000), "It was trained on these, so it makes fewer errors here than"),
+    (dict(train_images=ALL, validation=True), "55,000 of MNIST's 60,000 training images, about 4,583 of these among "
+     "them, so it makes fewer errors here than"),
+    (dict(train_images=300), "300 of MNIST's 60,000 training images, about 25 of these among them, so nearly all are "
+     "new to it."),
+])
+def test_how_far_the_bundled_digits_are_known_to_the_network(config, said):
+    assert said in text.bundled_warning(SimpleNamespace(config=CONFIG.replace(**config)))
+
+
+def test_a_choice_of_nothing_says_what_to_do():
+    wrong, none = answers_of([1, 2, 3], [1, 2, 4]), answers_of([1, 2], [1, 2])
+    assert text.chosen_text(0, wrong, 1, None) == "No error fits this choice; widen it."
+    assert text.chosen_text(0, wrong, 7, 7) == "No image read as labelled fits this choice; widen it."
+    assert text.chosen_text(0, none, None, None) == "Nothing is misread."
+    assert text.chosen_text(1, wrong, None, None) == "All 1 image that is misread."
+
+
+@given(some.sampled_from([data.TEST, data.SAMPLE, data.BUNDLED, data.UNKNOWN]), some.integers(0, 59_999))
+def test_an_image_in_a_link_says_among_which_it_is_counted(kind, index):
+    assert mistakes_select.read_image(mistakes_select.image_text(kind, index)) == (kind, index)
+    assert mistakes_select.read_image(str(index)) == (None, index) and kind in text.POOLS
+
+
+@given(some.text(max_size=12))
+def test_any_text_is_some_image_or_none(link):
+    found = mistakes_select.read_image(link)
+    assert found is None or found[1] >= 0
+
+
+def test_the_game_says_whose_claim_it_tests():
+    assert "two published exercises that this lab repeats" in game_text.INTRO
 
 
 # --- neighbours ---
