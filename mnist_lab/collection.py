@@ -21,6 +21,8 @@ SIDE = 28
 IMAGES, LABELS = "digits-images-idx3-ubyte", "digits-labels-idx1-ubyte"
 _MAGIC = {IMAGES: 0x803, LABELS: 0x801}  # unsigned bytes in three dimensions, and in one
 _PNG = re.compile(r"(?:.*/)?[^/]*?([0-9])\.png", re.IGNORECASE)
+# macOS packs notes of its own: .DS_Store, and for every file one whose name begins with "._" and else is the same.
+_HIDDEN = re.compile(r"(?:^|/)(?:\.[^/]*$|__MACOSX/)")
 
 
 class CollectionError(Exception):
@@ -40,7 +42,7 @@ class Collection:
     def add(self, image: np.ndarray, label: int) -> None:
         """Keep a digit. Raises `CollectionError` when there is no more room, and for one that is there already."""
         if len(self) >= LIMIT:
-            raise CollectionError(f"There is room for {LIMIT} digits. Download these and clear the collection.")
+            raise CollectionError(f"There is room for {LIMIT} digits. Download these, then remove them all.")
         known = zip(self.images, self.labels, strict=True)
         if any(other == label and np.array_equal(image, old) for old, other in known):
             raise CollectionError("This digit is in the collection already.")
@@ -60,6 +62,11 @@ class Collection:
         """Take out the digit that was kept last."""
         self.images.pop()
         self.labels.pop()
+
+    def clear(self) -> None:
+        """Take out all of them."""
+        self.images.clear()
+        self.labels.clear()
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """Images uint8 [N, 28, 28] and labels uint8 [N]."""
@@ -143,11 +150,14 @@ def _zip(files: dict[str, bytes]) -> bytes:
 
 
 def _unzip(content: bytes) -> dict[str, bytes]:
-    """The files in a zip by name; never more than `LIMIT` and some, of `MAX_FILE` bytes each."""
+    """The files in a zip by name, without hidden ones; never more than `LIMIT` and some, of `MAX_FILE` bytes each."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             # Not `is_dir`, which fails for an entry without a name.
-            entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
+            entries = [
+                entry for entry in archive.infolist()
+                if not entry.filename.endswith("/") and not _HIDDEN.search(entry.filename)
+            ]
             if len(entries) > LIMIT + 10 or any(entry.file_size > MAX_FILE for entry in entries):
                 raise CollectionError(f"It holds more, or larger, files than {LIMIT} digits need.")
             return {entry.filename: _read(archive, entry) for entry in entries}

@@ -55,6 +55,19 @@ def test_it_is_bounded_and_nothing_is_kept_twice():
     assert few.add_all(collection(5)) == 3 and len(few) == 5
     few.remove_last()
     assert few.labels == collection(4).labels
+    few.clear()
+    assert len(few) == 0 and few.images == []
+
+
+@pytest.mark.parametrize("kind", ["png_zip", "idx_zip"])
+def test_what_macos_adds_to_a_zip_is_passed_over(kind):
+    before = collection(LIMIT if kind == "png_zip" else 3)
+    files = {"digits/.DS_Store": b"\0\0\0\1Bud1", "__MACOSX/._digits": b"\0\5\x16\7"}
+    with zipfile.ZipFile(io.BytesIO(getattr(before, kind)())) as archive:
+        for name in archive.namelist():
+            files[f"digits/{name}"] = archive.read(name)
+            files[f"__MACOSX/digits/._{name}"] = files[f"digits/._{name}"] = b"\0\5\x16\7" + bytes(200)
+    assert load(zipped(files)).labels == before.labels
 
 
 ONE_IMAGE = struct.pack(">IIII", 0x803, 1, 28, 28) + bytes(784)

@@ -14,8 +14,8 @@ from PIL import Image
 from scipy import ndimage
 
 from mnist_lab.data.files import read_sample
-from mnist_lab.data.strokes import GLYPHS, Hand, write
-from mnist_lab.digitize import STEPS, BlankPage, DigitizeError, NotAnImage, digitize
+from mnist_lab.data.strokes import GLYPHS, Glyph, Hand, write
+from mnist_lab.digitize import STEPS, BlankPage, Digitized, DigitizeError, NotAnImage, digitize
 
 BY_NAME = {glyph.name: glyph for glyph in GLYPHS}
 PAGE = write(BY_NAME["5 with a bar"], Hand(x=0.35, y=0.6, height=0.5))
@@ -40,6 +40,11 @@ def box(image: np.ndarray) -> tuple[int, int]:
 
 def off_centre(image: np.ndarray) -> float:
     return float(np.abs(np.array(ndimage.center_of_mass(image)) - 13.5).max())
+
+
+def remark(done: Digitized, step: str) -> str:
+    """What is said beside the picture of a step."""
+    return next(shown.remark for shown in done.shown if shown.step == step)
 
 
 def alike(one: np.ndarray, other: np.ndarray) -> float:
@@ -106,6 +111,29 @@ def test_turned_as_the_phone_says():
     assert alike(digitize(photo, without("rotation")).image, USUAL) < 0.5
 
 
+def test_a_turned_and_transparent_file_is_shown_as_it_came_in_first():
+    page = PAGE[:, 20:220]
+    drawing = np.zeros((*page.shape, 4), np.uint8)  # black ink on nothing, which is black too
+    drawing[..., 3] = 255 - page
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = file(Image.fromarray(drawing).rotate(90, expand=True), exif=exif)
+    shown = {one.step: one.picture for one in digitize(content).shown}
+    assert list(shown)[:4] == ["input", "rotation", "transparency", "polarity"]
+    assert shown["input"].shape == (200, 280) and shown["rotation"].shape == shown["transparency"].shape == (280, 200)
+    assert not shown["input"].any() and np.array_equal(shown["transparency"], page)
+    left = [one.step for one in digitize(content, without("rotation")).shown]
+    assert "rotation" not in left and "transparency" in left
+
+
+@pytest.mark.parametrize("orientation", [0, 1, 9])
+def test_an_upright_photo_shows_no_turn(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    opaque = Image.fromarray(PAGE).convert("RGBA")
+    assert [one.step for one in digitize(file(opaque, exif=exif)).shown][:2] == ["input", "polarity"]
+
+
 @pytest.mark.parametrize("step", ["crop", "aspect", "scale", "centre", "thickness", "polarity"])
 def test_each_step_can_be_left_out(step):
     page = write(BY_NAME["7 American"], Hand(x=0.35, y=0.6, height=0.5, pen=0.03))
@@ -158,6 +186,45 @@ def test_dust_and_the_edge_of_the_sheet_are_no_second_digit():
     page[:, 277:] = 0
     done = digitize(page)
     assert not done.problem and alike(done.image, USUAL) > 0.9
+    assert "edge was left out" in remark(done, "light")
+
+
+def test_a_second_digit_that_touches_the_edge_is_said():
+    three = write(BY_NAME["3 round"], Hand(x=0.3, height=0.5))
+    seven = write(BY_NAME["7 American"], Hand(x=0.84, height=0.5))
+    assert seven[:, -1].min() == 0
+    for page in (np.minimum(three, seven), 255 - np.minimum(three, seven)):
+        assert "two digits" in digitize(page).problem
+
+
+def five_with_a_loose_bar(bar: slice) -> np.ndarray:
+    """A page 200 wide: the bar at the very top, and the rest of the digit apart from it."""
+    five = Glyph(5, "without a bar", BY_NAME["5 with a bar"].curves, (((28, 8), (24, 44)),))
+    page = write(five, Hand(height=0.8, y=0.46))[:, 40:240].copy()
+    page[:10, bar] = 0
+    return page
+
+
+def test_a_stroke_that_runs_off_the_page_stays():
+    page = five_with_a_loose_bar(slice(60, 160))
+    assert (page[10:16].min(), page[16:].min()) == (255, 0)
+    done = digitize(page)
+    (light,) = (one for one in done.shown if one.step == "light")
+    assert light.picture[0, 60:160].all() and not light.remark and not done.problem
+    rows, columns = np.flatnonzero(page.min(1) == 0), np.flatnonzero(page.min(0) == 0)
+    cut = page[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].copy()
+    cut[:10] = 0  # cut out so closely that the bar lies along a whole side
+    assert digitize(cut).image[:7].any() and not remark(digitize(cut), "light")
+
+
+def test_what_lies_around_a_sheet_in_a_photo_is_left_out_and_said():
+    random = np.random.default_rng(2)
+    paper = 190 - 60 * np.linspace(0, 1, 280)[None, :] + random.normal(0, 4, PAGE.shape)
+    photo = paper * (0.35 + 0.65 * PAGE / 255)
+    photo[:150, 265:] = 15  # the table, along half of a side
+    done = digitize(np.clip(photo, 0, 255).astype(np.uint8))
+    assert alike(done.image, USUAL) > 0.75 and not done.problem
+    assert "edge was left out" in remark(done, "light")
 
 
 def test_files_that_are_no_pictures(tmp_path):

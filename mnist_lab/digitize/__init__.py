@@ -10,14 +10,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
-from mnist_lab.digitize import fitting, ink
+from mnist_lab.digitize import fitting, ink, reading
 from mnist_lab.digitize.ink import BlankPage
-from mnist_lab.digitize.reading import DigitizeError, NotAnImage, Source, grey, open_image, upright
+from mnist_lab.digitize.reading import DigitizeError, NotAnImage, Source
 
 __all__ = ["STEPS", "BlankPage", "DigitizeError", "Digitized", "NotAnImage", "Shown", "StepInfo", "digitize"]
 
 TWO_DIGITS = "This looks like two digits. The networks read one at a time: write one, or cut the other off."
+EDGE = "What touches the edge was left out."
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,10 @@ STEPS: dict[str, StepInfo] = {
     "transparency": StepInfo("Fill what is transparent", "Transparent parts become paper."),
     "polarity": StepInfo("White on black", "MNIST is white ink on black paper: dark ink on light is inverted."),
     "light": StepInfo("Even out the light", "Shadows, the paper's grain and specks of dust are taken away."),
-    "crop": StepInfo("Crop", "Only the box around the ink is kept."),
+    "crop": StepInfo(
+        "Crop", "Only the box around the ink is kept. Without it the strokes are not evened out either: their width is "
+        "measured in that box."
+    ),
     "thickness": StepInfo(
         "Even out the strokes", "Strokes much thinner or thicker than in MNIST are brought to the nearest usual width. "
         "MNIST was made without this step; all its pens were alike."
@@ -48,7 +53,10 @@ STEPS: dict[str, StepInfo] = {
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """The picture after a step, uint8 [H, W] in 0..255, and a remark. `step` is "input" for the picture as it came."""
+    """The picture after a step, uint8 [H, W] in 0..255, and a remark. `step` is "input" for the picture as it came.
+
+    A picture that was upright already, or has nothing transparent, does not show these steps.
+    """
 
     step: str
     picture: np.ndarray
@@ -76,11 +84,7 @@ def digitize(source: Source, steps: Collection[str] = tuple(STEPS)) -> Digitized
         NotAnImage: it is not a picture, or a damaged one.
         OSError: the file cannot be opened.
     """
-    image = open_image(source)
-    if "rotation" in steps:
-        image = upright(image)
-    picture = grey(image, flatten="transparency" in steps)
-    shown = [Shown("input", _bytes(picture))]
+    picture, shown = _opened(reading.open_image(source), steps)
     if "polarity" in steps:
         dark = ink.is_dark_on_light(picture)
         picture = 1 - picture if dark else picture
@@ -90,10 +94,29 @@ def digitize(source: Source, steps: Collection[str] = tuple(STEPS)) -> Digitized
     return _fit(picture, steps, shown)
 
 
+def _opened(image: Image.Image, steps: Collection[str]) -> tuple[np.ndarray, list[Shown]]:
+    """The grey picture, upright and without transparency if `steps` say so, and what there is to show of it."""
+    picture = reading.grey(image, flatten=False)
+    shown = [Shown("input", _bytes(picture))]
+    if "rotation" in steps and reading.is_turned(image):
+        image = reading.upright(image)
+        picture = reading.grey(image, flatten=False)
+        shown.append(Shown("rotation", _bytes(picture)))
+    if "transparency" in steps and reading.is_transparent(image):
+        filled = reading.grey(image)
+        if not np.array_equal(filled, picture):  # a canvas could be transparent, and is not
+            shown.append(Shown("transparency", _bytes(filled)))
+        picture = filled
+    return picture, shown
+
+
 def _fit(picture: np.ndarray, steps: Collection[str], shown: list[Shown]) -> Digitized:
-    marks = ink.clean(ink.even(picture)) if "light" in steps else ink.stretch(picture)
     if "light" in steps:
-        shown.append(Shown("light", _bytes(marks)))
+        found = ink.clean(ink.even(picture))
+        marks = ink.without_surroundings(found, ink.is_flat(picture))
+        shown.append(Shown("light", _bytes(marks), "" if marks is found else EDGE))
+    else:
+        marks = ink.stretch(picture)
     problem = TWO_DIGITS if ink.looks_like_two(ink.pieces(marks)) else ""
     marks = fitting.crop(marks) if "crop" in steps else fitting.square(marks)
     if "crop" in steps:

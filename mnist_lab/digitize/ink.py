@@ -14,6 +14,7 @@ WIDEST_STROKE = 0.3  # of the picture's longer side; anything wider counts as pa
 FAINTEST = 0.1  # of the way from black to white: ink paler than that against its paper is none
 SOLID, PALE = 0.75, 0.2  # of the ink's usual darkness: what counts as full ink, and what as none
 FLAT = 0.02  # of the way from black to white: how alike the paper of a scan or a drawing is
+WHOLE_SIDE = 0.95  # of a side of the picture: what lies along so much of it is the edge of a sheet
 SPECK = 0.02  # of the largest piece of ink: smaller pieces are dust
 TALL, HEAVY, GAP = 0.5, 0.12, 0.03  # of both together: how tall, how heavy and how far apart two digits are
 
@@ -52,7 +53,7 @@ def even(picture: np.ndarray) -> np.ndarray:
     The paper is what is left when everything narrower than `WIDEST_STROKE` is taken away (a grey opening). A drawing
     or a scan, whose paper is all alike, is only measured from there: it may have no margin at all.
     """
-    if _is_flat(picture):
+    if is_flat(picture):
         return picture - picture.min()
     small = _thumbnail(picture)
     window = max(round(WIDEST_STROKE * max(small.shape)), 3)
@@ -88,6 +89,23 @@ def clean(lifted: np.ndarray) -> np.ndarray:
     low = max(PALE * level, min(3 * grain, 0.5 * level))
     ink = np.clip((lifted - low) / (SOLID * level - low), 0, 1).astype(np.float32)
     return _without_specks(ink)
+
+
+def without_surroundings(ink: np.ndarray, flat: bool) -> np.ndarray:
+    """Ink in 0..1 without what is around the sheet: its edge, the table, a finger. The same array if there is none.
+
+    In a photo that is whatever touches the picture's edge. On a `flat` page, a drawing or a scan, a stroke may well run
+    off the page: only a strip along a whole side is no ink there, and only beside ink that keeps away from the edge.
+    Whatever is left needs a good part of the ink, or else somebody used the whole page.
+    """
+    labels, count = ndimage.label(ink > 0.3, structure=np.ones((3, 3)))
+    numbers = np.arange(1, count + 1)
+    masses = ndimage.sum_labels(ink, labels, numbers)
+    touching = np.isin(numbers, np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    if flat and not all(_spans_side(labels, number) for number in numbers[touching]):
+        return ink
+    alone = touching.any() and masses[~touching].sum() >= 0.3 * masses.sum()
+    return _only(ink, labels, ~touching) if alone else ink
 
 
 def pieces(ink: np.ndarray) -> list[Piece]:
@@ -133,22 +151,22 @@ def _without_specks(ink: np.ndarray) -> np.ndarray:
     if not count:
         raise BlankPage
     masses = ndimage.sum_labels(ink, labels, np.arange(1, count + 1))
-    kept = masses >= SPECK * masses.max()
-    kept &= _inside(labels, count, masses) if count > 1 else True
-    # The soft edge of a piece lies outside its label.
+    return _only(ink, labels, masses >= SPECK * masses.max())
+
+
+def _only(ink: np.ndarray, labels: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Ink of the labelled pieces that are `kept`, bool [pieces]. The soft edge of a piece lies outside its label."""
     near = ndimage.maximum_filter(np.concatenate([[False], kept])[labels], 5)
     return np.where(near, ink, 0).astype(np.float32)
 
 
-def _inside(labels: np.ndarray, count: int, masses: np.ndarray) -> np.ndarray:
-    """Pieces that do not touch the picture's edge, if they have a good part of the ink: the others are the edge of the
-    sheet, the table, a finger. Else all of them: somebody used the whole page."""
-    edge = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    free = ~np.isin(np.arange(1, count + 1), edge)
-    return free if masses[free].sum() >= 0.3 * masses.sum() else np.ones(count, bool)
+def _spans_side(labels: np.ndarray, number: int) -> bool:
+    """Whether a piece lies along a whole side of the picture, or nearly."""
+    sides = labels[0], labels[-1], labels[:, 0], labels[:, -1]
+    return any((side == number).mean() >= WHOLE_SIDE for side in sides)
 
 
-def _is_flat(picture: np.ndarray) -> bool:
+def is_flat(picture: np.ndarray) -> bool:
     """Whether nearly everything away from light ink is of one brightness, and a fair part of the picture is."""
     low, high = float(picture.min()), float(picture.max())
     flat = picture <= low + FLAT

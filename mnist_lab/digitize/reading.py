@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 LONGEST = 360  # pixels: a digit that fills a sixth of it is still three times as large as MNIST's
 MAX_PIXELS = 100_000_000  # a file can claim any size; the largest phone cameras have this many
@@ -52,10 +54,27 @@ def open_image(source: Source) -> Image.Image:
     return image
 
 
+def is_transparent(image: Image.Image) -> bool:
+    """Whether it can have transparent parts."""
+    return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+
+
+def is_turned(image: Image.Image) -> bool:
+    """Whether its EXIF note says that it is to be turned or mirrored. Raises `NotAnImage` if that is damaged."""
+    with _reading_exif():
+        return image.getexif().get(ExifTags.Base.Orientation) in range(2, 9)
+
+
 def upright(image: Image.Image) -> Image.Image:
-    """Turned as its EXIF note says: phones store a picture as the sensor saw it."""
-    try:
+    """Turned as its EXIF note says: phones store a picture as the sensor saw it. Raises as `is_turned` does."""
+    with _reading_exif():
         return ImageOps.exif_transpose(image)
+
+
+@contextlib.contextmanager
+def _reading_exif() -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError, SyntaxError, TypeError, KeyError) as error:
         raise NotAnImage(f"Its EXIF data is damaged: {error}.") from error
 
@@ -66,7 +85,7 @@ def grey(image: Image.Image, flatten: bool = True) -> np.ndarray:
     With `flatten`, what is transparent becomes paper: white under dark ink and black under light ink. Without, the
     transparency is ignored, and invisible pixels count with whatever color is stored in them.
     """
-    transparent = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+    transparent = is_transparent(image)
     if image.mode.startswith(("I", "F")):
         return _shrink(_from_deep(np.asarray(image, dtype=np.float64)))
     color = image.convert("RGBA" if transparent else "RGB")

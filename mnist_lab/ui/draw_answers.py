@@ -30,6 +30,12 @@ SALIENCY_HELP = (
     "makes it more likely."
 )
 
+NAMES_HELP = (
+    "The names say how a network was trained: by the recipe of source A or B, the two published exercises that this "
+    "lab repeats; with batch normalization (BN) or ghost batch normalization (GBN: each batch is cut into smaller "
+    "ones first); with L1 (all weights are pulled to zero alike) or L2 (weight decay: large ones are pulled hardest)."
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Said:
@@ -98,9 +104,11 @@ def agreement_text(said: list[Said], digit: int) -> str:
 
 
 def show_table(said: list[Said], chosen: Said) -> None:
-    """A row a network. A click on one chooses it."""
+    """A row a network, the chosen one's ticked. A click on another row, on a cell or its tick box, chooses that."""
     ids = [one.run.id for one in said]
-    key, _ = state.widget("draw_table", ids, tuple(ids))
+    # Another table for another choice, with the right row ticked: a click on a cell does not move the tick, and to tick
+    # a row of a table that is there freezes the browser if it is sorted (Streamlit 1.67).
+    key, _ = state.widget("draw_table", chosen.run.id, tuple(ids))
     st.dataframe(
         [
             {
@@ -109,8 +117,9 @@ def show_table(said: list[Said], chosen: Said) -> None:
             }
             for one in said
         ],
-        key=key, hide_index=True, alt="What every network reads", on_select=lambda: _pick(key, ids),
-        selection_mode="single-row", height="content",
+        key=key, hide_index=True, alt="What every network reads", on_select=lambda: _pick(key, ids, chosen.run.id),
+        selection_mode=["single-row-required", "single-cell"], height="content",
+        selection_default={"selection": {"rows": [ids.index(chosen.run.id)]}},
         column_config={
             "Reads": st.column_config.TextColumn(width=60),
             "Network": st.column_config.TextColumn(width="medium"),
@@ -122,10 +131,12 @@ def show_table(said: list[Said], chosen: Said) -> None:
     )
 
 
-def _pick(key: str, ids: list[str]) -> None:
-    rows = page_state.widget_value(key)["selection"]["rows"]
-    if rows and rows[0] < len(ids):
-        url.go(run=ids[rows[0]])
+def _pick(key: str, ids: list[str], chosen: str) -> None:
+    selection = page_state.widget_value(key)["selection"]
+    marked = [ids[row] for row in [*selection["rows"], *(row for row, _ in selection["cells"])]]
+    clicked = [id for id in marked if id != chosen]  # the tick stays where it was when a cell is clicked
+    if clicked:
+        url.go(run=clicked[0])
 
 
 def show_inside(image: np.ndarray, chosen: Said) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#8C8C8C"  # of the colour-blind-safe palette of the other charts
 HALF = 0.5
+UNITS = {"shift_x": "pixels", "shift_y": "pixels", "rotation": "degrees", "thickness": "pixels"}  # of curves, by name
 
 
 def probability_spec(chances: np.ndarray) -> dict[str, Any]:
@@ -76,16 +77,16 @@ def curve_spec(curve: Curve, digit: int) -> dict[str, Any]:
 
 
 def curve_takeaway(curve: Curve, digit: int) -> str:
-    """How far the image can be changed before the digit is less likely than not."""
+    """How far the image can be changed, in the curve's unit, before the digit is less likely than not."""
     middle = curve.values.index(0)
     sure = curve.probabilities >= HALF
     if not sure[middle]:
-        return f"It is not sure of {digit} to begin with."
+        return f"It is not sure of {digit} to begin with: less than 50 % likely."
     low = high = middle
     while low > 0 and sure[low - 1]:
         low -= 1
     while high < len(sure) - 1 and sure[high + 1]:
         high += 1
-    if (low, high) == (0, len(sure) - 1):
-        return f"It stays with {digit} over the whole range."
-    return f"It stays with {digit} from {curve.values[low]:g} to {curve.values[high]:g}."
+    where = "over the whole range," if (low, high) == (0, len(sure) - 1) else "only"
+    span = f"from {curve.values[low]:g} to {curve.values[high]:g} {UNITS[curve.name]}"
+    return f"It stays with {digit} (50 % likely or more) {where} {span}."

@@ -80,12 +80,19 @@ def _written() -> Source:
     glyph = names[chosen]
     left, right = st.columns(2)
     with left:
-        height = st.slider("Size (% of the page)", 10, 90, 60, key="draw_height")
-        slant = st.slider("Slant (degrees)", -45, 45, 0, key="draw_slant")
-        pen = st.slider("Pen (% of the digit's height)", 2, 25, 10, key="draw_stroke")
+        height = _slide("Size (% of the page)", "size", 10, 90, 60)
+        slant = _slide("Slant (degrees)", "slant", -45, 45, 0)
+        pen = _slide("Pen (% of the digit's height)", "pen", 2, 25, 10)
     with right:
-        x = st.slider("From the left (%)", 10, 90, 50, key="draw_x")
-        y = st.slider("From the top (%)", 10, 90, 50, key="draw_y")
-        aspect = st.slider("Width (% of usual)", 40, 200, 100, key="draw_aspect")
+        x = _slide("From the left (%)", "x", 10, 90, 50)
+        y = _slide("From the top (%)", "y", 10, 90, 50)
+        aspect = _slide("Width (% of usual)", "width", 40, 200, 100)
     hand = Hand(x=x / 100, y=y / 100, height=height / 100, slant=slant, aspect=aspect / 100, pen=pen / 100)
     return write(glyph, hand)
+
+
+def _slide(label: str, name: str, low: int, high: int, usual: int) -> int:
+    """A slider bound to the value `name`, and its number; `usual` for a text of a link that is none of its numbers."""
+    number = int(url.one_of(name, [str(number) for number in range(low, high + 1)], str(usual)))
+    url.slide(label, name, low, high, number)
+    return number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 
 import numpy as np
@@ -38,16 +39,22 @@ def show_keep(image: np.ndarray | None, digit: int | None, runs: list[RunSummary
 
 def _keep(image: np.ndarray | None, digit: int | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        # Another box for another answer: what was chosen for the last digit is not the label of this one.
+        # Another box for another image or answer: what was chosen for the last digit is not the label of this one.
+        mark = None if image is None else zlib.crc32(image.tobytes())
         label = st.selectbox(
-            "It is meant to be a", list(range(10)), digit or 0, key=f"draw_label_{digit}", width=160,
+            "It is meant to be a", list(range(10)), digit or 0, key=f"draw_label_{digit}_{mark}", width=160,
             disabled=image is None,
         )
         st.button(
             "Keep this digit", key="draw_keep", type="primary", disabled=image is None, on_click=_add,
             args=(image, label),
         )
-        st.button("Remove the last", key="draw_remove", disabled=not len(draw_state.collection()), on_click=_remove)
+        count = len(draw_state.collection())
+        st.button("Remove the last", key="draw_remove", disabled=not count, on_click=_remove)
+        # Another box for another count: it does not stay open when it has done its work.
+        with st.popover("Remove all", disabled=not count, key=f"draw_clear_{count}"):
+            st.markdown("They cannot be brought back, unless you have downloaded them.")
+            st.button("Yes, remove them", key="draw_remove_all", on_click=draw_state.collection().clear)
 
 
 def _add(image: np.ndarray, label: int) -> None:

@@ -86,12 +86,13 @@ def _digitize(source: Source | None, place: DeltaGenerator) -> tuple[Digitized |
 
 def _ask(done: Digitized, runs: list[RunSummary], library: Library, seconds: float) -> Answers | None:
     """Ask every network, and show the answer of the chosen one; None if none could be asked."""
-    with st.container():
-        if not cache.engine_ready():
-            st.caption("The first answer takes some seconds: PyTorch is being loaded.")
+    waiting = st.empty()
+    if not cache.engine_ready():
+        waiting.caption("The first answer takes some seconds: PyTorch is being loaded.")
     networks, damaged = draw_answers.networks_of(runs)
     started = time.perf_counter()  # the networks are read once, and not again for the next digit
     said = draw_answers.ask(networks, done.image)
+    waiting.empty()
     if not said:
         st.error("No network could be asked: their files are damaged.")
         return None
@@ -172,6 +173,7 @@ def average_digit(digit: int) -> np.ndarray:
 def _show_answers(done: Digitized, answers: Answers) -> None:
     st.subheader("What every network reads")
     draw_answers.show_table(answers.said, answers.chosen)
+    st.caption(draw_answers.NAMES_HELP)
     if answers.damaged:
         st.caption(f"{answers.damaged} more cannot be asked: their files are damaged.")
     names = {one.run.id: one.name for one in answers.said}

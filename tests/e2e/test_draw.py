@@ -99,6 +99,36 @@ def test_undo_another_page_and_back(server, browsers):
     expect(undo).to_be_disabled()
 
 
+def test_a_click_on_a_row_chooses_its_network(server, browsers):
+    page = browsers.new()
+    open_page(page, f"{server.url}/draw?input=written")
+    read(page)
+    rows = page.locator(".st-key-draw_answers_box [data-testid=stDataFrame] tbody tr")
+    ticked = page.locator(".st-key-draw_answers_box [data-testid=stDataFrame] tbody tr[aria-selected=true]")
+    expect(ticked).to_have_count(1)  # the table is there
+    if rows.count() < 4:
+        pytest.skip("needs the pretrained variants")
+    page.get_by_role("combobox", name="Look inside").click()
+    page.get_by_role("option", name="Source B: BN", exact=True).click()
+    expect(ticked.locator("td").nth(1)).to_have_text("Source B: BN")
+    for row, x in ((2, 60), (1, 300), (3, 15), (3, 15)):  # its digit, its name, its tick, and that once more
+        _click_row(page, row, x)
+        name = rows.nth(row).locator("td").nth(1).inner_text()
+        expect(page.get_by_text(f"By {name}.")).to_be_visible()
+        expect(ticked.locator("td").nth(1)).to_have_text(name)
+
+
+def _click_row(page: Page, row: int, x: int) -> None:
+    """On the table, which is a canvas with rows of 35 pixels; the mouse goes away again."""
+    table = page.locator(".st-key-draw_answers_box [data-testid=stDataFrame] canvas").first
+    table.scroll_into_view_if_needed()
+    corner = table.bounding_box()
+    page.mouse.click(corner["x"] + x, corner["y"] + 35 * (row + 1.5))
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(300)
+    read(page)
+
+
 def test_on_a_phone_nothing_is_wider_than_the_screen(server, browsers):
     page = browsers.new(viewport={"width": 390, "height": 844}, has_touch=True)
     for part in ("layers", "looks", "stays"):

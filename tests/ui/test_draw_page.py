@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from streamlit.testing.v1 import AppTest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import Lab, button, look, query, words
+from lab import Lab, box, button, look, query, words
 
 from mnist_lab.collection import load
 from mnist_lab.config import RunConfig
@@ -22,7 +23,7 @@ from mnist_lab.data.mnist import load_sample
 from mnist_lab.data.strokes import GLYPHS, Hand, write
 from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.store import RunStore
-from mnist_lab.ui import draw_charts, draw_view
+from mnist_lab.ui import cache, draw_charts, draw_view
 
 DRAW_PAGE = "mnist_lab/ui/views/draw.py"
 
@@ -131,11 +132,37 @@ def test_every_step_is_shown_and_can_be_switched_off(lab):
     pills.set_value([step for step in pills.value if step != "crop"]).run()
     assert query(at)["off"] == "crop" and "**Crop** is off." in words(at)
     assert "Crop" not in [caption.value.split("  \n")[0] for caption in at.caption]
+    assert "Without it the strokes are not evened out either" in words(at)
 
 
 def test_a_link_with_nonsense(lab):
-    at = ready_made(lab, run="../etc", off="x,,crop", glyph="8 of nothing", part="lies")
+    at = ready_made(lab, run="../etc", off="x,,crop", glyph="8 of nothing", part="lies", slant="-90", x="many")
+    assert box(at, "Slant (degrees)", "slider").value == 0 and box(at, "From the left (%)", "slider").value == 50
     assert at.metric and "There is no network ../etc any more" in words(at)
+
+
+def test_how_a_ready_made_digit_is_written_is_in_the_link_and_stays(lab):
+    at = ready_made(lab, size="40", width="130")
+    before = at.metric[0].value, words(at)
+    look(box(at, "Slant (degrees)", "slider").set_value(-20))
+    assert query(at)["slant"] == "-20" and query(at)["size"] == "40"
+    at.switch_page("mnist_lab/ui/views/runs.py").run()
+    look(at.switch_page(DRAW_PAGE))
+    values = {slider.label.split(" (")[0]: slider.value for slider in at.slider}
+    assert values == {"Size": 40, "Slant": -20, "Pen": 10, "From the left": 50, "From the top": 50, "Width": 130}
+    assert (at.metric[0].value, words(at)) != before
+
+
+def test_waiting_for_pytorch_is_said_only_while_it_lasts(lab, monkeypatch):
+    monkeypatch.setattr(cache, "engine_ready", lambda: False)
+    at = ready_made(lab)
+    assert at.metric and "PyTorch is being loaded" not in words(at)
+
+
+def test_the_names_of_the_networks_are_explained(lab):
+    text = words(ready_made(lab))
+    for name in ("source A or B", "(BN)", "GBN", "L1", "L2"):
+        assert name in text
 
 
 @pytest.mark.parametrize(("part", "says"), [
@@ -169,6 +196,33 @@ def test_digits_are_kept_with_a_label_and_every_network_is_scored(lab):
     assert "kept:" not in words(at)
 
 
+def test_all_kept_digits_can_be_removed(lab):
+    at = ready_made(lab)
+    button(at, "Keep this digit").click().run()
+    look(box(at, "Size (% of the page)", "slider").set_value(30))
+    button(at, "Keep this digit").click().run()
+    assert "2 kept:" in words(at) and "cannot be brought back" in words(at)
+    button(at, "Yes, remove them").click().run()
+    assert "kept:" not in words(at) and button(at, "Remove the last").disabled
+
+
+def _keep_box():
+    import numpy as np
+    import streamlit as st
+
+    from mnist_lab.ui.draw_keep import show_keep
+
+    show_keep(np.full((28, 28), st.session_state.get("ink", 1), np.uint8), 3, [])
+
+
+def test_the_label_of_the_last_digit_is_not_that_of_the_next():
+    at = AppTest.from_function(_keep_box).run()
+    box(at, "It is meant to be a").set_value(8).run()
+    assert box(at, "It is meant to be a").value == 8
+    at.session_state["ink"] = 2
+    assert box(at.run(), "It is meant to be a").value == 3
+
+
 def test_kept_digits_can_be_downloaded(lab):
     at = ready_made(lab)
     button(at, "Keep this digit").click().run()
@@ -197,11 +251,12 @@ def test_the_average_digit_is_of_its_class():
 
 
 @pytest.mark.parametrize(("probabilities", "says"), [
-    ([0.9, 0.9, 0.9, 0.9, 0.9], "over the whole range"), ([0.1, 0.9, 0.9, 0.2, 0.9], "from -1 to 0"),
-    ([0.9, 0.9, 0.1, 0.9, 0.9], "not sure"),
+    ([0.9, 0.9, 0.9, 0.9, 0.9], "over the whole range, from -2 to 2 degrees."),
+    ([0.1, 0.9, 0.9, 0.2, 0.9], "It stays with 3 (50 % likely or more) only from -1 to 0 degrees."),
+    ([0.9, 0.9, 0.1, 0.9, 0.9], "not sure of 3 to begin with: less than 50 % likely."),
 ])  # fmt: skip
 def test_the_sentence_under_a_curve(probabilities, says):
     from mnist_lab.answers import Curve
 
-    curve = Curve("shift_x", "Shift", (-2, -1, 0, 1, 2), np.array(probabilities), None)
+    curve = Curve("rotation", "Turn", (-2, -1, 0, 1, 2), np.array(probabilities), None)
     assert says in draw_charts.curve_takeaway(curve, 3)
