@@ -51,8 +51,7 @@ def _predict(name: str, key: str, lesson: str) -> None:
 
 def rerun() -> NoReturn:
     """Draw the whole page again, from a fragment too, whose idea of the URL may be out of date."""
-    url.go()
-    st.rerun()
+    url.rerun()
 
 
 def is_skipped(lesson: str) -> bool:

@@ -9,13 +9,43 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import streamlit as st
 
 MAX_VALUES, MAX_LENGTH = 20, 1_500  # of a URL: no page needs more, and what is longer is left out
 LATE_SECONDS = 1.0  # within which a request may still come with the URL that we replaced
+OWN_SECONDS = 10.0  # the same for one that we made ourselves: on a busy server it waits for the run before it
 _KEY = "mnist_lab_pages"
+
+
+@dataclass
+class Replaced:
+    """The query that ours has replaced in the URL, until the browser shows that it has ours.
+
+    What was asked for before that comes with the query before: that is no navigation. `written` and `asked` are times
+    on the monotonic clock: when it was replaced, and when we last asked for the page to be drawn ourselves.
+    """
+
+    query: dict[str, str] | None = None
+    written: float = 0.0
+    asked: float = -OWN_SECONDS
+
+    def by_ours(self, before: dict[str, str]) -> None:
+        """Our query was written in place of this one."""
+        self.query, self.written = before, time.monotonic()
+
+    def ask(self) -> None:
+        """A run of the page is asked for; it will come with whatever query the request at hand came with."""
+        self.asked = time.monotonic()
+
+    def is_late(self, query: dict[str, str], ours: dict[str, str]) -> bool:
+        """Whether a run with this query was asked for before the browser had ours."""
+        if query == ours:
+            self.query = None
+        now = time.monotonic()
+        recent = now - self.written < LATE_SECONDS or now - self.asked < OWN_SECONDS
+        return query == self.query and recent
 
 
 @dataclass
@@ -23,8 +53,7 @@ class _Page:
     values: dict[str, str] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)  # as the URL was when it last agreed with `values`
-    replaced: dict[str, str] | None = None  # the query before, ...
-    written: float = 0.0  # ... and when, on the monotonic clock, it was replaced
+    replaced: Replaced = field(default_factory=Replaced)
     changed: bool = False
 
 
@@ -36,13 +65,12 @@ def enter(page: str, arrived: bool) -> None:
     known = _page(page)
     changed, known.changed = known.changed, False
     query = st.query_params.to_dict()
-    # What is asked for before the browser has our latest URL comes with the one before: that is no navigation.
-    late = query == known.replaced and time.monotonic() - known.written < LATE_SECONDS
+    late = known.replaced.is_late(query, known.query)
     if changed or (arrived and known.values and not query):  # page links drop the parameters
         known.query = dict(known.values)
         if query != known.query:
             st.query_params.from_dict(known.query)  # one call, so that Back has one entry
-            known.replaced, known.written = query, time.monotonic()
+            known.replaced.by_ours(query)
     elif query != known.query and not late:
         known.query = query
         short = [(name, text) for name, text in query.items() if len(name) + len(text) <= MAX_LENGTH]
@@ -59,6 +87,14 @@ def set_values(page: str, changes: dict[str, str | None]) -> None:
     known = _page(page)
     known.values = {name: text for name, text in (known.values | changes).items() if text is not None}
     known.changed = True
+
+
+def rerun(page: str) -> NoReturn:
+    """Draw the whole page again, from a fragment too, whose idea of the URL may be out of date."""
+    known = _page(page)
+    known.changed = True
+    known.replaced.ask()
+    st.rerun()
 
 
 def memory(page: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import streamlit as st
 
@@ -55,6 +55,11 @@ class PageWidgets:
         """Change some values, in a callback or before a rerun; None takes one out."""
         texts = {name: None if value is None else str(value) for name, value in changes.items()}
         page_state.set_values(self.page, self.complete() | texts)
+
+    def rerun(self) -> NoReturn:
+        """Draw the whole page again, from a fragment too, whose idea of the URL may be out of date."""
+        self.go()
+        page_state.rerun(self.page)
 
     def choose(
         self, label: str, name: str, options: Options, value: str, *, say: Callable[[str], str] | None = None,

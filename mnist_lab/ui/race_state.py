@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-import streamlit as st
-
 from mnist_lab.ui.page_widgets import PageWidgets
 
 PAGE, VIEW = "Race", "mnist_lab/ui/views/race.py"
@@ -28,5 +26,4 @@ def show_race(id: str) -> None:
 
 def rerun() -> NoReturn:
     """Draw the whole page again, from a fragment too, whose idea of the URL may be out of date."""
-    url.go()
-    st.rerun()
+    url.rerun()

@@ -8,7 +8,6 @@ same: it is read when the browser brings another one (a link, Back), and written
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +24,6 @@ from mnist_lab.ui.address import RUN, ignored_text, read_address
 from mnist_lab.ui.class_state import Lock
 
 TRAIN = "Train"
-LATE_SECONDS = 1.0  # within which a request may still come with the URL that we replaced
 _KEY = "mnist_lab"
 
 
@@ -56,8 +54,7 @@ class _State:
     download_problem: str | None = None
     page: str | None = None
     query: dict[str, str] = field(default_factory=dict)
-    replaced: dict[str, str] | None = None  # the query before, ...
-    written: float = 0.0  # ... and when, on the monotonic clock, it was replaced
+    replaced: page_state.Replaced = field(default_factory=page_state.Replaced)
     changed: bool = False
     widgets: dict[str, _Widget] = field(default_factory=dict)
     drawn: int = 0
@@ -72,8 +69,7 @@ def enter(page: str) -> None:
         page_state.enter(page, arrived)
         return
     query = st.query_params.to_dict()
-    # What is asked for before the browser has our latest URL comes with the one before: that is no navigation.
-    late = query == state.replaced and time.monotonic() - state.written < LATE_SECONDS
+    late = state.replaced.is_late(query, state.query)
     if changed or (arrived and state.query and not query):  # page links drop the parameters
         _write_url(state)
     elif query != state.query and not late:
@@ -83,7 +79,9 @@ def enter(page: str) -> None:
 
 def rerun() -> None:
     """Draw the whole page again, from a fragment too, whose idea of the URL may be out of date."""
-    _state().changed = True
+    state = _state()
+    state.changed = True
+    state.replaced.ask()
     st.rerun()
 
 
@@ -289,7 +287,8 @@ def _write_url(state: _State) -> None:
     if query != before:
         st.query_params.from_dict(query)
     if query != state.query:
-        state.query, state.replaced, state.written = query, before, time.monotonic()
+        state.query = query
+        state.replaced.by_ours(before)
 
 
 def _read_url(state: _State, query: dict[str, str]) -> None:

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
-from lab_server import SHORT, go_to, open_page, open_train, ready, start, start_button, stop_button, wait_for_state
+from lab_server import (
+    PATIENCE,
+    SHORT,
+    go_to,
+    open_page,
+    open_train,
+    ready,
+    start,
+    start_button,
+    stop_button,
+    wait_for_state,
+)
 from playwright.sync_api import expect
 
 from mnist_lab.runs.store import RunStore
@@ -41,10 +53,11 @@ def test_a_copied_link_opens_the_same_settings(server, browsers):
     friend = browsers.new()
     open_page(friend, page.url)
     expect(friend.get_by_text("here regularization moves the test accuracy")).to_be_visible()
-    wanted = page.evaluate(CONTROLS)
-    # Text comes before the controls, whose code the browser has yet to load.
-    same = f"wanted => JSON.stringify({CONTROLS}) === JSON.stringify(wanted)"
-    friend.wait_for_function(same, arg=wanted)
+    # Text comes before the controls, whose code the browser has yet to load; and the first page may yet draw its own.
+    patience = time.monotonic() + PATIENCE
+    while (wanted := page.evaluate(CONTROLS)) != friend.evaluate(CONTROLS) and time.monotonic() < patience:
+        friend.wait_for_timeout(200)
+    assert wanted == friend.evaluate(CONTROLS)
     default = browsers.new()
     open_train(default, server.url)
     default.wait_for_function(f"count => {CONTROLS}.length >= count", arg=len(wanted) // 2)

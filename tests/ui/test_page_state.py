@@ -65,11 +65,32 @@ def test_back_is_heeded_and_what_comes_late_is_not(browser, monkeypatch):
     assert page_state.values(PAGE) == {"run": "a"}
 
 
+def test_a_run_of_our_own_may_come_late_on_a_busy_server(browser, monkeypatch):
+    """Asked for by a fragment before the click whose run it waits for, it still has the URL of before."""
+    now = [100.0]
+    monkeypatch.setattr(page_state, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(browser, "rerun", lambda: None, raising=False)
+    browser.query_params.update(run="a")
+    page_state.enter(PAGE, arrived=True)
+    page_state.rerun(PAGE)
+    page_state.set_values(PAGE, {"run": "b"})
+    page_state.enter(PAGE, arrived=False)  # the click's run, which takes long
+    now[0] += 5
+    browser.query_params.update(run="a")
+    page_state.enter(PAGE, arrived=False)
+    assert page_state.values(PAGE) == {"run": "b"}
+    browser.query_params.update(run="b")
+    page_state.enter(PAGE, arrived=False)  # now the browser has it, ...
+    browser.query_params.update(run="a")
+    page_state.enter(PAGE, arrived=False)  # ... so this is Back
+    assert page_state.values(PAGE) == {"run": "a"}
+
+
 def test_back_to_the_bare_address_is_heeded(browser):
     page_state.enter(PAGE, arrived=True)
     page_state.set_values(PAGE, {"run": "b"})
     page_state.enter(PAGE, arrived=False)
-    page_state._page(PAGE).written = -10.0
+    page_state._page(PAGE).replaced.written = -10.0
     browser.query_params.clear()
     page_state.enter(PAGE, arrived=False)
     assert page_state.values(PAGE) == {}

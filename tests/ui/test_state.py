@@ -97,7 +97,7 @@ def test_the_plain_defaults_have_an_address_of_their_own(lab):
 def test_back_brings_the_settings_back(lab):
     at = open_page()
     of(at.number_input, "Epochs").set_value(9).run()
-    at.session_state["mnist_lab"].written -= 5  # seconds later
+    at.session_state["mnist_lab"].replaced.written -= 5  # seconds later
     at.query_params.clear()
     at.run()
     assert config_of(at) == FAST and of(at.number_input, "Epochs").value == FAST.epochs
@@ -108,6 +108,17 @@ def test_a_request_that_was_late_is_not_taken_for_back(lab):
     of(at.number_input, "Epochs").set_value(9).run()
     at.query_params.clear()
     at.run()  # asked for before the browser had the new address
+    assert config_of(at).epochs == 9
+
+
+def test_a_choice_is_not_undone_by_a_run_of_the_page_that_was_asked_for_before_it(lab):
+    """As when PyTorch is ready while somebody chooses, on a busy server: its run comes late, with the URL of before."""
+    at = open_page()
+    at.session_state["mnist_lab"].replaced.ask()
+    of(at.number_input, "Epochs").set_value(9).run()
+    at.session_state["mnist_lab"].replaced.written -= 5
+    at.query_params.clear()
+    at.run()
     assert config_of(at).epochs == 9
 
 
