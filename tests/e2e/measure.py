@@ -57,12 +57,16 @@ def measure_class(chromium: Browser, count: int) -> dict[str, Any]:
         for page in pages:
             page.set_default_timeout(10 * PATIENCE * 1000)
         settings = to_query(CLASS)
+        say("opening the Train page")
         opened = [took(lambda page=page: open_train(page, lab.url, **settings)) for page in pages]
+        say("pressing Start")
         first_start = time.perf_counter()
         started = [took(lambda page=page: start(page)) for page in pages]
+        say("going to the Class page")
         to_class = [took(lambda page=page: go_to(page, "Class")) for page in pages]
         # What one click costs while all of them watch and the runs go.
         clicks = [took(lambda page=page: there_and_back(page)) for page in pages[:10]]
+        say("waiting for all runs on all pages")
         for page in pages:
             page.wait_for_function(f"count => document.querySelectorAll('{DOTS}').length === count", arg=count)
         return {
@@ -73,6 +77,11 @@ def measure_class(chromium: Browser, count: int) -> dict[str, Any]:
             },
             "server_memory_mb": {"before": began_memory, "after": memory(lab)},
         }
+
+
+def say(text: str) -> None:
+    """A line for whoever waits, with the time."""
+    print(f"{time.strftime('%T')} {text}", file=sys.stderr, flush=True)
 
 
 def there_and_back(page: Page) -> None:
