@@ -95,6 +95,18 @@ def make_train(steps: int = 4, pause: float = 0.0, on_step=None):
     return train
 
 
+def noting_hurry(train, told: list[bool]):
+    """`train`, which adds to `told` whether it was in a hurry when it ended."""
+
+    def wrapped(*given, in_a_hurry, **options):
+        try:
+            return train(*given, **options)
+        finally:
+            told.append(in_a_hurry())
+
+    return wrapped
+
+
 def result(config, status: str, history: list, weight) -> TrainedRun:
     logits = torch.arange(IMAGES * 10).float().reshape(IMAGES, 10) % 7
     return TrainedRun(

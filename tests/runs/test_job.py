@@ -100,15 +100,8 @@ def test_a_stop_keeps_the_last_finished_epoch(store, gate):
 
 @pytest.mark.parametrize("hurry", [False, True])
 def test_a_stop_may_be_in_a_hurry(store, gate, hurry):
-    told, good = [], fake.make_train(on_step=gate)
-
-    def train(*given, in_a_hurry, **options):
-        try:
-            return good(*given, **options)
-        finally:
-            told.append(in_a_hurry())
-
-    job = make_job(store, train)
+    told = []
+    job = make_job(store, fake.noting_hurry(fake.make_train(on_step=gate), told))
     job.start()
     gate.wait()
     job.request_stop(in_a_hurry=hurry)
