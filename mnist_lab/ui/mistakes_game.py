@@ -80,8 +80,7 @@ def new_round(subject: Subject, chance: random.Random) -> Round:
 
 def _ask(subject: Subject, game: Round) -> None:
     place = len(game.guesses)
-    st.progress(place / len(game.rows), f"Digit {place + 1} of {len(game.rows)}")
-    st.image(digit_uri(subject.images[game.rows[place]], 8), width=LARGE, alt="A digit to read, without its label")
+    digit_shown = st.container()  # filled last: a key pressed at the first sight of a digit is for this one
     st.html(STYLE)
     with st.container(horizontal=True, gap="xsmall", key="mistakes_keys"):
         for digit in range(DIGITS):
@@ -93,6 +92,9 @@ def _ask(subject: Subject, game: Round) -> None:
             "Undo", key="mistakes_undo", type="tertiary", disabled=not place, shortcut="Backspace", on_click=_undo,
             args=(game, place),
         )
+    with digit_shown:
+        st.progress(place / len(game.rows), f"Digit {place + 1} of {len(game.rows)}")
+        st.image(digit_uri(subject.images[game.rows[place]], 8), width=LARGE, alt="A digit to read, without its label")
     st.caption(
         "Press a key from 0 to 9, or a button; Backspace takes one back. Nothing is told until the round is over."
     )

@@ -17,6 +17,10 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
+sys.path.insert(0, str(Path(__file__).parents[2]))  # scripts beside this module need the package too
+
+from mnist_lab.ui.token import STORAGE_KEY
+
 PROJECT = Path(__file__).parents[2]
 WATCHED = Path(__file__).parent / "watched"
 CHROMIUM_OPTIONS = [
@@ -27,6 +31,20 @@ PATIENCE = 120.0  # seconds until a wait has failed: nothing takes long, but the
 LONG = dict(train_images=3_000, batch_size=64, epochs=200)  # settings of a run that nobody waits for
 SHORT = dict(train_images=100, batch_size=50, epochs=2)
 POINTS = ".st-key-accuracy svg.marks path[aria-roledescription=point]"  # none before an epoch has ended
+# Until an element has stood where it is, and nothing has been scrolled, for three tenths of a second.
+STANDS_STILL = """element => new Promise(resolve => {
+    let place, since
+    const moved = () => { since = performance.now() }
+    const look = () => {
+        const {x, y, width, height} = element.getBoundingClientRect(), now = [x, y, width, height].join()
+        if (now !== place) { place = now; moved() }
+        if (performance.now() - since < 300) return requestAnimationFrame(look)
+        removeEventListener('scroll', moved, true)
+        resolve()
+    }
+    addEventListener('scroll', moved, true)
+    look()
+})"""
 LINES = "[...document.querySelectorAll('.st-key-loss svg.marks path')].map(path => path.getAttribute('d')).join()"
 
 
@@ -103,6 +121,8 @@ def ready(page: Page) -> None:
 def open_page(page: Page, url: str) -> None:
     """Any page of the app."""
     page.goto(url, wait_until="commit")
+    # The browser's token comes by itself, which nobody is quick enough to press a button in the same moment as.
+    page.wait_for_function(f"localStorage.getItem('{STORAGE_KEY}') !== null")
     ready(page)
 
 
@@ -116,6 +136,21 @@ def go_to(page: Page, title: str) -> None:
     """Another page by the side bar."""
     page.get_by_test_id("stSidebarNavLink").filter(has_text=title).click()
     page.get_by_role("heading", level=1, name=title).wait_for()
+    ready(page)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """An option of a box for one or for several.
+
+    A list of options closes when anything around its box is scrolled: by Playwright on its way to the box, or by an
+    expander that is still opening. People wait for both.
+    """
+    box = page.get_by_role("combobox", name=label)
+    box.scroll_into_view_if_needed()
+    box.evaluate(STANDS_STILL)
+    box.fill(option)  # a long list is not drawn as a whole
+    page.get_by_role("option", name=option, exact=True).click()
+    page.keyboard.press("Escape")  # a box for several stays open
     ready(page)
 
 

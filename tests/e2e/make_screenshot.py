@@ -18,8 +18,6 @@ from lab_server import PATIENCE, POINTS, PROJECT, LabServer, launch, open_page, 
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-sys.path.insert(0, str(PROJECT))
-
 from mnist_lab.classroom.room import own_seed
 from mnist_lab.config_forms import to_query
 from mnist_lab.presets import PRESETS

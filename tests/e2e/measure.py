@@ -21,8 +21,6 @@ from typing import Any
 from lab_server import PATIENCE, PROJECT, LabServer, go_to, launch, open_train, start, start_button
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-sys.path.insert(0, str(PROJECT))
-
 from mnist_lab.config_forms import to_query
 from mnist_lab.presets import PRESETS
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from lab_server import PATIENCE, LabServer, go_to, open_page, ready
+from lab_server import PATIENCE, LabServer, choose, go_to, open_page, ready
 from playwright.sync_api import Page, expect
 
 from mnist_lab.config import RunConfig
@@ -108,8 +108,7 @@ def test_a_click_on_a_row_chooses_its_network(server, browsers):
     expect(ticked).to_have_count(1)  # the table is there
     if rows.count() < 4:
         pytest.skip("needs the pretrained variants")
-    page.get_by_role("combobox", name="Look inside").click()
-    page.get_by_role("option", name="Source B: BN", exact=True).click()
+    choose(page, "Look inside", "Source B: BN")
     expect(ticked.locator("td").nth(1)).to_have_text("Source B: BN")
     for row, x in ((2, 60), (1, 300), (3, 15), (3, 15)):  # its digit, its name, its tick, and that once more
         _click_row(page, row, x)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lab_server import open_page, ready
+from lab_server import choose, open_page, ready
 from playwright.sync_api import expect
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ui"))
@@ -87,8 +87,7 @@ def test_drop_downs_do_what_cells_do_and_the_cell_can_be_clicked_again(link, bro
     ready(page)
     cell(page, 4, 9).click()
     expect(images(page)).to_have_count(7)
-    page.get_by_role("combobox", name="Read as").click()
-    page.get_by_role("option", name="4", exact=True).click()
+    choose(page, "Read as", "4")
     expect(page.get_by_text("read as labelled.")).to_be_visible()
     assert "true=4&predicted=4" in page.url
 
@@ -96,6 +95,8 @@ def test_drop_downs_do_what_cells_do_and_the_cell_can_be_clicked_again(link, bro
 def test_digits_are_read_by_keyboard(link, browsers):
     page = browsers.new()
     open_page(page, f"{link}&show=game")
+    # Text comes before the buttons, whose code the browser has yet to load, and which listen to the keys.
+    expect(page.get_by_role("button", name="7", exact=True)).to_be_visible()
     for place in range(1, 13):
         expect(page.get_by_text(f"Digit {place} of 12")).to_be_visible()
         page.keyboard.press("7")

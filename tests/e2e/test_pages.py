@@ -9,6 +9,7 @@ import pytest
 from lab_server import (
     PATIENCE,
     SHORT,
+    choose,
     go_to,
     open_page,
     open_train,
@@ -46,8 +47,7 @@ def test_nonsense_in_the_address_is_ignored_and_said(server, browsers):
 def test_a_copied_link_opens_the_same_settings(server, browsers):
     page = browsers.new()
     open_train(page, server.url)
-    page.get_by_role("combobox", name="Preset").click()
-    page.get_by_role("option", name="1,000 noisy images", exact=True).click()
+    choose(page, "Preset", "1,000 noisy images")
     page.wait_for_url(re.compile("train_images=1000"))
     ready(page)
     friend = browsers.new()

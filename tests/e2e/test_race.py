@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from lab_server import go_to, open_page, open_train, ready
+from lab_server import choose, go_to, open_page, open_train
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.timeout(400)  # a wait fails first, and says what it waited for
@@ -26,13 +26,6 @@ def set_up(page, server, settings: dict) -> None:
     expect(page.get_by_text("Who races (5)")).to_be_visible()
     choose(page, "Ghost batches (num_splits)", "2")
     expect(page.get_by_text("Who races (6)")).to_be_visible()
-
-
-def choose(page, label: str, option: str) -> None:
-    page.get_by_role("combobox", name=label).fill(option)  # a long list is not drawn as a whole
-    page.get_by_role("option", name=option, exact=True).click()
-    page.keyboard.press("Escape")  # a box for several stays open
-    ready(page)
 
 
 def start(page) -> str:
