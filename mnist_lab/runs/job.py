@@ -92,6 +92,11 @@ class Job:
         """Whether a stop was requested, heeded or not."""
         return self._stop.is_set()
 
+    @property
+    def in_a_hurry(self) -> bool:
+        """Whether a stop was requested that leaves out the last test."""
+        return self._hurry.is_set()
+
     def start(self) -> None:
         """Start the thread. Once only."""
         self._thread.start()

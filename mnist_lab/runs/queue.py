@@ -131,8 +131,11 @@ class RunQueue:
         with self._lock:
             return self._waiting.index(job) + 1 if job in self._waiting else 0
 
-    def stop(self, id: str) -> bool:
-        """Stop a run. One in line leaves the line and no record. Returns whether there was something to stop."""
+    def stop(self, id: str, *, in_a_hurry: bool = False) -> bool:
+        """Stop a run, `in_a_hurry` without a last test. One in line leaves the line and no record.
+
+        Returns whether there was something to stop.
+        """
         with self._lock:
             for job in self._waiting:
                 if job.id == id:
@@ -142,7 +145,7 @@ class RunQueue:
                     return True
             running = self._running.get(id)
         if running:
-            running.request_stop()
+            running.request_stop(in_a_hurry=in_a_hurry)
         return running is not None
 
     def may_change(self, id: str, owner_hash: str | None) -> bool:

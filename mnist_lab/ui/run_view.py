@@ -79,15 +79,29 @@ def _status(run: FoundRun) -> None:
 
 def _stop_button(run: FoundRun, queue: RunQueue, owner_hash: str | None) -> None:
     reason = _why_no_stop(run, owner_hash)
+    # A key of its own: the second click of a double click on Stop is not for this one.
+    again = reason is None and run.job.stopping
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            "Stop", key="run_stop", icon=":material/stop_circle:", disabled=reason is not None, help=reason,
-            on_click=_stop, args=(run.id, queue, owner_hash),
+            "Stop at once" if again else "Stop", key="run_stop_now" if again else "run_stop",
+            icon=":material/stop_circle:", disabled=reason is not None, help=reason, on_click=_stop,
+            args=(run.id, queue, owner_hash, again),
         )
-        st.caption(reason or (
-            "Takes the run out of the line." if run.state == "queued"
-            else "Ends the run after the batch at hand. Finished epochs are kept, and the last of them is tested."
-        ))
+        st.caption(reason or _what_stop_does(run, again))
+
+
+def _what_stop_does(run: FoundRun, again: bool) -> str:
+    if again:
+        return "Stopped. The last finished epoch is being tested; this leaves the test out."
+    if run.state == "queued":
+        return "Takes the run out of the line."
+    tested = ", and the last of them is tested" if _has_a_last_test(run) else ""
+    return f"Ends the run after the batch at hand. Finished epochs are kept{tested}."
+
+
+def _has_a_last_test(run: FoundRun) -> bool:
+    """Whether a stop may find an epoch that was not tested yet."""
+    return run.config.validation or run.config.eval_every > 1
 
 
 def _why_no_stop(run: FoundRun, owner_hash: str | None) -> str | None:
@@ -98,14 +112,14 @@ def _why_no_stop(run: FoundRun, owner_hash: str | None) -> str | None:
         return "This run was started outside the app, so it has to be stopped there."
     if not run.job.may_change(owner_hash):
         return "Only the browser that started this run can stop it."
-    if run.job.stopping:
+    if run.job.stopping and (run.job.in_a_hurry or not _has_a_last_test(run)):
         return "Stopping after the batch at hand."
     return None
 
 
-def _stop(run_id: str, queue: RunQueue, owner_hash: str | None) -> None:
+def _stop(run_id: str, queue: RunQueue, owner_hash: str | None, in_a_hurry: bool) -> None:
     if queue.may_change(run_id, owner_hash):
-        queue.stop(run_id)
+        queue.stop(run_id, in_a_hurry=in_a_hurry)
 
 
 def _facts(run: FoundRun) -> None:

@@ -270,15 +270,18 @@ def test_a_group_is_put_in_line_as_a_whole_or_not_at_all(store, make_queue, gate
     assert all(job.join(20) for job in jobs)
 
 
-def test_shutdown_is_in_a_hurry_and_stop_is_not(make_queue, gate):
+def test_shutdown_is_in_a_hurry_and_stop_if_told_so(make_queue, gate):
     told = []
     queue = make_queue(fake.noting_hurry(fake.make_train(on_step=gate), told))
     job = queue.submit(fake.CONFIG)
     gate.wait()
     assert queue.stop(job.id) and job.join(20)
+    job = queue.submit(fake.CONFIG)
+    gate.wait()
+    assert queue.stop(job.id, in_a_hurry=True) and job.join(20)
     queue.submit(fake.CONFIG)
     gate.wait()
-    assert queue.shutdown(timeout=20) and told == [False, True]
+    assert queue.shutdown(timeout=20) and told == [False, True, True]
 
 
 def test_shutdown_does_not_wait_for_a_run_that_does_not_listen(make_queue):

@@ -100,7 +100,8 @@ def test_only_the_owner_can_stop(lab, browser):
     lab.gate.wait()
     stop = button(lab.page(job.id, browser=browser), "Stop")
     assert stop.disabled and "Only the browser that started this run" in stop.proto.help
-    run_view._stop(job.id, lab.queue, token.owner_hash(OTHER))  # a browser that does not heed the disabled button
+    # A browser that does not heed the disabled button.
+    run_view._stop(job.id, lab.queue, token.owner_hash(OTHER), False)
     assert not job.stopping
 
 
@@ -118,6 +119,27 @@ def test_stopped_by_its_owner(lab):
     assert "After epoch 1 of 3. The weights and the history up to there are kept." in text
     assert "Test accuracy, last epoch 92.50 %" in text
     assert button(at, "Stop").disabled
+
+
+@pytest.mark.parametrize("setting", [{"validation": True}, {"eval_every": 2}])
+def test_the_last_test_of_a_stopped_run_is_left_out_by_a_second_press(lab, setting):
+    told, held, release = [], threading.Event(), threading.Event()
+
+    def on_step(epoch, step, should_stop):  # does not listen, as if it were testing
+        held.set()
+        release.wait(30)
+
+    lab.use(fake_training.noting_hurry(fake_training.make_train(on_step=on_step), told))
+    job = lab.submit(config=CONFIG.replace(**setting))
+    assert held.wait(20)
+    at = lab.page(job.id)
+    assert "the last of them is tested" in words(at)
+    button(at, "Stop").click().run()
+    assert job.stopping and not job.in_a_hurry and "is being tested" in words(at)
+    button(at, "Stop at once").click().run()
+    assert job.in_a_hurry and button(at, "Stop").disabled
+    release.set()
+    assert job.join(20) and told == [True]
 
 
 def test_stopped_before_its_first_epoch_ended(lab):
