@@ -1,8 +1,8 @@
 """How long the app takes, in real browsers: `MNIST_LAB_DATA=... python tests/e2e/measure.py start|class [BROWSERS]`.
 
-`start`: seconds from the command to the first widget, of a fresh server and of a reload. `class`: thirty browsers in
-class mode, each of which starts a run; all runs on the preset's thousand noisy images. Prints one JSON object. For
-Linux: the server gets one half of the processors and the browsers, which need more than it does, the other.
+`start`: seconds from the command to the first widget, of a fresh server and of a reload. `class`: what thirty browsers
+on one run cost the run and whoever uses the app, beside one; all but one of them have no screen (`watchers.py`). Prints
+one JSON object. For Linux: the server gets one half of the processors and the browsers the other.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lab_server import PATIENCE, PROJECT, LabServer, go_to, launch, open_train, start, start_button
+from lab_server import PATIENCE, PROJECT, LabServer, go_to, launch, open_train, start, start_button, wait_for_state
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from watchers import Watchers
 
 from mnist_lab.config_forms import to_query
 from mnist_lab.presets import PRESETS
+from mnist_lab.runs.store import RunStore
 
 STARTS = 5
 BROWSERS = 30
-CLASS = PRESETS["noisy-1000"].config.replace(network="c", epochs=10, eval_every=5)
-DOTS = ".st-key-class_dots svg.marks path[aria-roledescription=point]"
+CLASS = PRESETS["fast"].config.replace(train_images=10_000, epochs=8)
 DATA = Path(os.environ.get("MNIST_LAB_DATA", PROJECT / "data"))
 
 
@@ -48,44 +49,46 @@ def measure_start(chromium: Browser) -> dict[str, Any]:
 
 
 def measure_class(chromium: Browser, count: int) -> dict[str, Any]:
-    """Seconds of a class of `count` browsers, and the server's memory in MB before and after they came."""
-    with server(MNIST_LAB_CLASS="1") as lab:
-        began_memory = memory(lab)
-        pages = [chromium.new_context().new_page() for _ in range(count)]
-        for page in pages:
-            page.set_default_timeout(10 * PATIENCE * 1000)
-        settings = to_query(CLASS)
-        say("opening the Train page")
-        opened = [took(lambda page=page: open_train(page, lab.url, **settings)) for page in pages]
-        say("pressing Start")
-        first_start = time.perf_counter()
-        started = [took(lambda page=page: start(page)) for page in pages]
-        say("going to the Class page")
-        to_class = [took(lambda page=page: go_to(page, "Class")) for page in pages]
-        # What one click costs while all of them watch and the runs go.
-        clicks = [took(lambda page=page: there_and_back(page)) for page in pages[:10]]
-        say("waiting for all runs on all pages")
-        for page in pages:
-            page.wait_for_function(f"count => document.querySelectorAll('{DOTS}').length === count", arg=count)
-        return {
-            "browsers": count, "settings": "noisy-1000, network C, 10 epochs",
-            "seconds": {
-                "open_train": summary(opened), "press_start": summary(started), "go_to_class": summary(to_class),
-                "runs_page_and_back": summary(clicks), "all_see_all_runs": round(time.perf_counter() - first_start, 1),
-            },
-            "server_memory_mb": {"before": began_memory, "after": memory(lab)},
+    """What `count` browsers on one run cost: its speed and a page's time beside those for one, and the polls' times.
+
+    Speeds are medians over the epochs after the first, in images a second; memory is the server's, in MB.
+    """
+    with server(MNIST_LAB_CLASS="1") as lab, browser(chromium) as page:
+        open_train(page, lab.url, **to_query(CLASS))
+        say("a run with one browser")
+        result: dict[str, Any] = {"one": watched_run(lab, page)}
+        result["one"]["server_memory_mb"] = memory(lab)
+        open_train(page, lab.url, **to_query(CLASS.replace(seed=CLASS.seed + 1)))
+        say(f"a run with {count} browsers")
+        result["all"] = watched_run(lab, page, count - 1)
+        result["all"]["server_memory_mb"] = memory(lab)
+        return {"browsers": count, "settings": f"{CLASS.train_images:,} images, network B"} | result
+
+
+def watched_run(lab: LabServer, page: Page, watchers: int = 0) -> dict[str, Any]:
+    """A run from Start to its end while others watch it, and somebody in a real browser goes from page to page."""
+    id, store = start(page), RunStore(lab.runs)
+    wait_for_state(page, "Running")
+    with Watchers(lab.url, watchers, run=id) as others:
+        watched, began, changes = len(others.polls), time.perf_counter(), []
+        while store.load(id).status == "running":
+            changes.append(took(lambda: go_to(page, "Runs")))
+            changes.append(took(lambda: go_to(page, "Train")))
+        polls = others.polls[watched:]
+        seconds = time.perf_counter() - began
+    speeds = [epoch["images_per_second"] for epoch in store.load(id).history[1:]]
+    result = {"images_per_second": round(statistics.median(speeds)), "page_change_seconds": summary(changes)}
+    if watchers:
+        result |= {
+            "open_seconds": summary(others.opened), "poll_seconds": summary(polls),
+            "polls_per_browser_and_second": round(len(polls) / watchers / seconds, 2),
         }
+    return result
 
 
 def say(text: str) -> None:
     """A line for whoever waits, with the time."""
     print(f"{time.strftime('%T')} {text}", file=sys.stderr, flush=True)
-
-
-def there_and_back(page: Page) -> None:
-    """To the Runs page and back, as somebody does who is curious."""
-    go_to(page, "Runs")
-    go_to(page, "Class")
 
 
 def first_widget(page: Page) -> None:
