@@ -75,7 +75,7 @@ def test_the_teacher_locks_for_all_and_clears_on_a_phone_in_the_dark(server, bro
     teacher.get_by_text("Log in", exact=True).first.click()
     teacher.get_by_label("Password", exact=True).fill(PASSWORD)
     teacher.get_by_label("Password", exact=True).press("Enter")
-    expect(teacher.get_by_text("Logged in")).to_be_visible()
+    expect(teacher.get_by_text("Logged in", exact=True)).to_be_visible()
     teacher.get_by_role("button", name="Lock for the whole class").click()
     expect(teacher.get_by_text("Locked for everybody, whatever their link says")).to_be_visible()
     assert not teacher.evaluate(TOO_WIDE)
