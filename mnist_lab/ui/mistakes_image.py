@@ -16,7 +16,7 @@ from mnist_lab.ui import mistakes_data, mistakes_select, mistakes_text
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.mistakes_charts import probability_chart
 from mnist_lab.ui.mistakes_data import Subject
-from mnist_lab.ui.mistakes_near import nearest_images
+from mnist_lab.ui.mistakes_near import can_search_more, nearest_images
 from mnist_lab.ui.mistakes_state import url
 from mnist_lab.ui.mistakes_text import share
 from mnist_lab.ui.pictures import digit_uri, saliency_uri
@@ -133,8 +133,12 @@ def _nearest(subject: Subject, row: int) -> None:
     ))
     if not st.toggle("Find them", key="mistakes_nearest", help="Takes some seconds, once for a network."):
         return
-    with st.spinner("Asking the network about the training images …"):
-        found = nearest_images(subject, row)
+    whole = can_search_more(subject) and st.toggle(
+        "Among all the images that it was trained on", key="mistakes_nearest_all",
+        help="Takes up to a minute, once for a network.",
+    )
+    with st.spinner("Asking the network about the training images …", show_time=whole):
+        found = nearest_images(subject, row, whole)
     with st.container(horizontal=True, gap="small"):
         for place, distance in zip(found.places, found.distances, strict=True):
             label = found.pool.labels[place]

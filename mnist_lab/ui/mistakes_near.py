@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 POOL, SHOWN = 10_000, 8
 OWN, FIRST, DIGITS = "own", "first", "bundled"
 
-
-_asking = threading.Lock()
+# Who asks at the same time waits for the first instead of working it out as well: for a part, or for all.
+_asking = {False: threading.Lock(), True: threading.Lock()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,18 +49,26 @@ class Neighbours:
     distances: np.ndarray
 
 
-def nearest_images(subject: Subject, row: int) -> Neighbours:
-    """The nearest of what the run was trained on. Seconds the first time. Raises `RunError`, `DataError`."""
+def can_search_more(subject: Subject) -> bool:
+    """Whether the run was trained on more than `POOL` images, which are at hand."""
+    return _whose(subject) == "mnist" and subject.run.data.get("train_images", 0) > POOL
+
+
+def nearest_images(subject: Subject, row: int, whole: bool = False) -> Neighbours:
+    """The nearest of what the run was trained on: of `POOL` images, or of the `whole`.
+
+    Seconds the first time, for the whole up to a minute. Raises `RunError`, `DataError`.
+    """
     import torch
 
     from mnist_lab.microscope import last_features
 
     network = network_of(subject.run)
-    pool = _pool(subject.run.config, _whose(subject))
+    pool = (_whole_pool if whole else _pool)(subject.run.config, _whose(subject))
     image = subject.images[row]
     target = last_features(network, torch.from_numpy(image[None].copy()))[0].numpy()
-    with _asking:  # who asks at the same time waits for the first instead of working it out as well
-        features = _features(network, pool)
+    with _asking[whole]:
+        features = (_whole_features if whole else _features)(network, pool)
     places, distances = nearest(features, target, SHOWN + 1)
     # Of the bundled digits the image may be one itself, which is no neighbour.
     others = [number for number, place in enumerate(places) if not np.array_equal(pool.images[place], image)][:SHOWN]
@@ -76,17 +84,35 @@ def _whose(subject: Subject) -> str:
 
 @lru_cache(maxsize=4)
 def _pool(config: RunConfig, whose: str) -> Pool:
+    return _make_pool(config, whose, POOL)
+
+
+@lru_cache(maxsize=1)  # 47 MB
+def _whole_pool(config: RunConfig, whose: str) -> Pool:
+    return _make_pool(config, whose, None)
+
+
+def _make_pool(config: RunConfig, whose: str, most: int | None) -> Pool:
     if not whose:
         return Pool(*mistakes_data.bundled_digits(), DIGITS)
     from mnist_lab.data.regime import make_regime
 
     regime = make_regime(config, load_sample() if whose == "sample" else load_mnist(download=False))
-    images, labels = (part[:POOL].numpy().copy() for part in (regime.train_images, regime.train_labels))
-    return Pool(images, labels, OWN if len(regime.train_labels) <= POOL else FIRST)
+    images, labels = (part[:most].numpy().copy() for part in (regime.train_images, regime.train_labels))
+    return Pool(images, labels, OWN if len(regime.train_labels) == len(labels) else FIRST)
 
 
 @lru_cache(maxsize=8)
 def _features(network: nn.Module, pool: Pool) -> np.ndarray:
+    return _work_out(network, pool)
+
+
+@lru_cache(maxsize=2)  # up to 26 MB
+def _whole_features(network: nn.Module, pool: Pool) -> np.ndarray:
+    return _work_out(network, pool)
+
+
+def _work_out(network: nn.Module, pool: Pool) -> np.ndarray:
     import torch
 
     from mnist_lab.microscope import last_features

@@ -255,6 +255,21 @@ def test_the_nearest_are_of_the_runs_own_images_with_the_labels_it_was_trained_o
     assert len(true) == 300 and (true != found.pool.labels).sum() == 150
 
 
+def test_the_nearest_of_all_are_at_least_as_near_as_those_of_a_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(near, "POOL", 100)
+    monkeypatch.setattr(near, "_whose", lambda subject: "mnist")
+    monkeypatch.setattr(near, "load_mnist", lambda download: load_sample())
+    run = make_run(tmp_path, "many", sample_labels(), {0: 1}, config=CONFIG.replace(train_images=300, seed=77))
+    subject = data.subject_of(run)
+    part, whole = near.nearest_images(subject, 0), near.nearest_images(subject, 0, whole=True)
+    assert part.pool.source == near.FIRST and len(part.pool.labels) == 100
+    assert whole.pool.source == near.OWN and len(whole.pool.labels) == 300
+    assert (whole.distances <= part.distances).all() and (whole.distances < part.distances).any()
+    for count in (100, 300):
+        subject.run.data["train_images"] = count
+        assert near.can_search_more(subject) == (count == 300)
+
+
 def test_an_image_is_no_neighbour_of_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "load_test_set", lambda: None)
     images, labels = (array[:30] for array in data.bundled_digits())
