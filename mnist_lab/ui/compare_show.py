@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import streamlit as st
@@ -13,6 +14,7 @@ from mnist_lab.ui.compare_blocks import (
     NOTICE,
     WARNING,
     Block,
+    Cell,
     Column,
     Folded,
     Heading,
@@ -71,7 +73,7 @@ def _folded(block: Folded) -> None:
 def _table(block: Table) -> None:
     import pandas as pd
 
-    rows = [[cell.value if isinstance(cell, Said) else cell for cell in row] for row in block.rows]
+    rows = [[_value(cell, column) for cell, column in zip(row, block.columns, strict=True)] for row in block.rows]
     frame = pd.DataFrame(rows, columns=[column.name for column in block.columns])
     worded = [place for place, column in enumerate(block.columns) if _worded(block, place, column)]
     st.dataframe(
@@ -79,6 +81,13 @@ def _table(block: Table) -> None:
         placeholder=NOT_THERE, column_config=_config(block, worded),
         height=ROW_HEIGHT * (min(len(rows), MAX_ROWS) + 1) + 3,
     )
+
+
+def _value(cell: Cell, column: Column) -> str | float | None:
+    """What a table has and sorts by; whole where the column shows no digits, which Streamlit's format leaves in."""
+    if isinstance(cell, Said):
+        return cell.value
+    return round(cell) if column.digits == 0 and isinstance(cell, float) and math.isfinite(cell) else cell
 
 
 def _worded(block: Table, place: int, column: Column) -> bool:

@@ -1,8 +1,9 @@
-"""How long the app takes, in real browsers: `MNIST_LAB_DATA=... python tests/e2e/measure.py start|class [BROWSERS]`.
+"""How long the app takes, in real browsers: `MNIST_LAB_DATA=... python tests/e2e/measure.py start|pages|class [N]`.
 
-`start`: seconds from the command to the first widget, of a fresh server and of a reload. `class`: what thirty browsers
-on one run cost the run and whoever uses the app, beside one; all but one of them have no screen (`watchers.py`). Prints
-one JSON object. For Linux: the server gets one half of the processors and the browsers the other.
+`start`: seconds from the command to the first widget, of a fresh server and of a reload. `pages`: of Mistakes, Draw and
+Compare once everything was loaded. `class`: what thirty browsers on one run cost the run and whoever uses the app,
+beside one; all but one of them have no screen (`watchers.py`). Prints one JSON object. For Linux: the server gets one
+half of the processors and the browsers the other.
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ from mnist_lab.runs.store import RunStore
 STARTS = 5
 BROWSERS = 30
 CLASS = PRESETS["fast"].config.replace(train_images=10_000, epochs=8)
+# What each of these pages is opened for: the errors counted, something to draw on, the curves.
+CONTENT = {
+    "Mistakes": "[data-testid=stMetricValue]",
+    "Draw": ".st-key-draw_pen",
+    "Compare": ".st-key-compare_curves svg.marks",
+}
 DATA = Path(os.environ.get("MNIST_LAB_DATA", PROJECT / "data"))
 
 
@@ -46,6 +53,35 @@ def measure_start(chromium: Browser) -> dict[str, Any]:
             page.wait_for_timeout(15_000)  # PyTorch is loaded meanwhile
             seconds["reload_first_widget"].append(took(lambda: (page.reload(wait_until="commit"), first_widget(page))))
     return {"starts": STARTS, "seconds": {name: round(statistics.median(all), 2) for name, all in seconds.items()}}
+
+
+def measure_pages(chromium: Browser) -> dict[str, Any]:
+    """Medians of what the three pages over the runs take on warm caches, by address and by the side bar."""
+    seconds: dict[str, dict[str, list[float]]] = {}
+    with server() as lab, browser(chromium) as page:
+        for number in range(STARTS + 1):
+            for title, content in CONTENT.items():
+                if number == 0:
+                    say(f"warming up {title}")
+                began, times = time.perf_counter(), {}
+                page.goto(f"{lab.url}/{title.lower()}", wait_until="commit")
+                page.get_by_role("heading", level=1, name=title).wait_for()
+                times["heading_by_address"] = time.perf_counter() - began
+                page.locator(content).first.wait_for()
+                times["content_by_address"] = time.perf_counter() - began
+                go_to(page, "Runs")
+                began = time.perf_counter()
+                page.get_by_test_id("stSidebarNavLink").filter(has_text=title).click()
+                page.get_by_role("heading", level=1, name=title).wait_for()
+                page.locator(content).first.wait_for()
+                times["content_by_side_bar"] = time.perf_counter() - began
+                if number:
+                    for name, value in times.items():
+                        seconds.setdefault(title, {}).setdefault(name, []).append(value)
+    return {"rounds": STARTS, "seconds": {
+        title: {name: round(statistics.median(all), 2) for name, all in times.items()}
+        for title, times in seconds.items()
+    }}
 
 
 def measure_class(chromium: Browser, count: int) -> dict[str, Any]:
@@ -157,6 +193,8 @@ if __name__ == "__main__":
         chromium = launch(playwright)
         if what == "start":
             result = measure_start(chromium)
+        elif what == "pages":
+            result = measure_pages(chromium)
         else:
             result = measure_class(chromium, int(more[0]) if more else BROWSERS)
         print(json.dumps(result, indent=2))

@@ -67,6 +67,7 @@ def test_own_runs_are_variants_with_their_seeds(seeds):
     assert "Best epoch, chosen on the test set" in summary.value and "Best epoch" not in summary.value
     assert sorted(summary.value["Test accuracy"]) == [95.6, 97.8] and list(summary.value["Seeds"]) == [5, 5]
     assert len(last_five.value) == 2
+    assert list(summary.value["Seconds"]) == [3, 3], "no digits that the column does not show"
 
 
 def test_two_settings_are_judged_over_their_seeds(seeds):
