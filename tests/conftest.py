@@ -26,6 +26,19 @@ settings.register_profile("lab", deadline=None)
 settings.load_profile("lab")
 
 
+# Files by how long they take, where that is most of a minute or more: begun first, so that nothing long is left at the
+# end for one process while the others have nothing to do. xdist's own order, by number of tests, puts these last.
+LONG = ("test_sweep_command.py", "e2e/", "runs/test_kills.py", "test_training.py", "test_cli.py")
+
+
+def pytest_collection_modifyitems(items):
+    def place(item) -> int:
+        name = item.path.relative_to(Path(__file__).parent).as_posix()
+        return next((place for place, start in enumerate(LONG) if name.startswith(start)), len(LONG))
+
+    items.sort(key=place)  # within a file, and among the rest, as they were
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_runs_of_the_user(tmp_path_factory):
     """Runs of tests that name no folder go to a temporary one."""
