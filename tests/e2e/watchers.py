@@ -52,10 +52,19 @@ class Watchers:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for one in self._watching:
-            one.cancel()
+        asyncio.run_coroutine_threadsafe(self._leave(), self._loop).result(TIMEOUT)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
+        for one in self._watching:
+            if not one.cancelled():
+                one.result()
+
+    async def _leave(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for one in others:
+            one.cancel()
+        await asyncio.gather(*others, return_exceptions=True)  # what went wrong before is raised by its future
 
     async def _watch(self) -> None:
         async with connect(self._address, subprotocols=["streamlit"], max_size=None) as socket:
