@@ -13,7 +13,7 @@ from mnist_lab.classroom.room import Classroom
 from mnist_lab.config import KNOBS
 from mnist_lab.config_forms import short_value
 from mnist_lab.runs.record import RunError
-from mnist_lab.ui import class_state, page_state, run_text, state
+from mnist_lab.ui import class_state, lessons_state, page_state, run_text, state
 from mnist_lab.ui.class_runs import show_runs
 from mnist_lab.ui.markdown import plain
 
@@ -25,7 +25,10 @@ LOCKED_HELP = (
     "again. What holds everywhere, whatever the address, are the limits of this server, and a task that you set for "
     "the whole class when you are logged in."
 )
-LESSON_HELP = "A lesson brings its own settings, so its link locks none. A task locks settings for everybody beside it."
+LESSON_HELP = (
+    "A lesson brings its own settings, and no lock changes those. If you lock something, the link sets the Train page "
+    "as well, with the same locks as a link to that page."
+)
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -52,22 +55,28 @@ def _link_form(room: Classroom) -> tuple[str, ...]:
     lessons = _lessons()
     kinds = [TRAIN, *([LESSON] if lessons else [])]
     kind = st.radio("What the link opens", kinds, key="class_link_kind")
+    lesson = None
     if kind == LESSON:
-        id = st.selectbox("Lesson", list(lessons), format_func=lambda one: lessons.get(one, one), key="class_lesson")
-        _show_link("lessons", {"lesson": id})
-        st.caption(LESSON_HELP)
-        return ()
+        lesson = st.selectbox(
+            "Lesson", list(lessons), format_func=lambda one: lessons.get(one, one), key="class_lesson"
+        )
     config = state.last_good_config()
-    st.caption(run_text.settings_text(setting_of(config), None))
+    where = "" if lesson is None else "The Train page: "
+    st.caption(where + run_text.settings_text(setting_of(config), None))
     options = [EVERYTHING, *(name for name in KNOBS if config.matters(name))]
     chosen = st.multiselect(
         "Locked", options, format_func=_lock_name, key="class_lock",
         placeholder="Choose what cannot be changed",
     )
     names = tuple(KNOBS.keys() - {SEED} | ({SEED} & set(chosen)) if EVERYTHING in chosen else chosen)
-    _show_link("", link_query(config, names))
-    st.caption(LOCKED_HELP)
-    if wrong := room.limits.problems(config):
+    query = link_query(config, names)
+    if lesson is None:
+        _show_link("", query)
+        st.caption(LOCKED_HELP)
+    else:
+        _show_link("lessons", {lessons_state.LESSON: lesson} | (query if names else {}))
+        st.caption(LESSON_HELP)
+    if (lesson is None or names) and (wrong := room.limits.problems(config)):
         st.warning(plain(" ".join(["The class could not run this.", *wrong.values()])))
     return tuple(name for name in KNOBS if name in names)
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import streamlit as st
 
-MAX_VALUES, MAX_LENGTH = 20, 1_500  # of a URL: no page needs more, and what is longer is left out
+MAX_VALUES, MAX_LENGTH = 60, 1_500  # of a URL: no page needs more, and what is longer is left out
 LATE_SECONDS = 1.0  # within which a request may still come with the URL that we replaced
 OWN_SECONDS = 10.0  # the same for one that we made ourselves: on a busy server it waits for the run before it
 _KEY = "mnist_lab_pages"

@@ -23,7 +23,7 @@ from mnist_lab.ui import cache, class_state, page_state
 from mnist_lab.ui.address import RUN, ignored_text, read_address
 from mnist_lab.ui.class_state import Lock
 
-TRAIN = "Train"
+TRAIN, LESSONS = "Train", "Lessons"
 _KEY = "mnist_lab"
 
 
@@ -41,7 +41,7 @@ class _Widget:
 class _State:
     """One session's own state. `values` may contradict one another; `good` are the last settings that did not.
 
-    `locked` is what the session's link locks: name -> value.
+    `locked` is what the session's link locks: name -> value. `linked` is what a link to a lesson says of the settings.
     """
 
     good: RunConfig = field(default_factory=lambda: PRESETS[class_state.default_preset()].config)
@@ -49,6 +49,7 @@ class _State:
     rejected: dict[str, tuple[str, str]] = field(default_factory=dict)
     base: str | None = field(default_factory=class_state.default_preset)
     locked: dict[str, Any] = field(default_factory=dict)
+    linked: dict[str, str] = field(default_factory=dict)
     run_id: str | None = None
     notices: list[str] = field(default_factory=list)
     download_problem: str | None = None
@@ -67,6 +68,8 @@ def enter(page: str) -> None:
     changed, state.changed = state.changed, False
     if page != TRAIN:
         page_state.enter(page, arrived)
+        if page == LESSONS:
+            _read_lesson_link(state, page_state.values(page))
         return
     query = st.query_params.to_dict()
     late = state.replaced.is_late(query, state.query)
@@ -302,6 +305,14 @@ def _read_url(state: _State, query: dict[str, str]) -> None:
     set_config(config)
     state.run_id, state.query, state.changed = found.run_id, query, False
     state.notices = [ignored_text(found.ignored)] if found.ignored else []
+
+
+def _read_lesson_link(state: _State, values: dict[str, str]) -> None:
+    """Take what a teacher's link to a lesson says of the Train page; once, so that coming back changes nothing."""
+    linked = {name: text for name, text in values.items() if name in KNOBS or name == LOCK}
+    if LOCK in linked and linked != state.linked and class_state.room() is not None:
+        state.linked = linked
+        _read_url(state, linked)
 
 
 def _config_of(id: str) -> RunConfig:

@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from class_lab import CLASS_PAGE, PASSWORD, ClassLab
-from lab import OTHER, OWNER, Lab, button, words
+from lab import OTHER, OWNER, TRAIN_PAGE, Lab, button, words
 from test_state import of
 
 from mnist_lab.classroom.locks import parse_lock
@@ -19,7 +19,7 @@ from mnist_lab.config import RunConfig
 from mnist_lab.config_forms import from_query
 from mnist_lab.contestants import varied
 from mnist_lab.runs.race import RaceStore, start_race
-from mnist_lab.ui import class_charts, class_state, token
+from mnist_lab.ui import class_charts, class_state, class_teacher, lessons_state, token
 
 SETTING = RunConfig(train_images=300, epochs=3)
 OTHER_SETTING = SETTING.replace(norm="ghost")
@@ -104,6 +104,28 @@ def test_the_link_presets_and_locks_what_is_chosen(lab):
     assert from_query(query)[0] == RunConfig(norm="ghost", l1=1e-3, train_images=300)
     at.multiselect(key="class_lock").set_value(["all"]).run()
     assert at.code[0].value.endswith("lock=all")
+
+
+def test_a_link_to_a_lesson_sets_and_locks_the_train_page_beside_it(lab):
+    at = lab.open(norm="ghost", train_images="300")
+    at.switch_page(CLASS_PAGE).run()
+    at.radio(key="class_link_kind").set_value(class_teacher.LESSON).run()
+    at.selectbox(key="class_lesson").set_value("l1-zeros").run()
+    assert parse_qs(urlsplit(at.code[0].value).query) == {"lesson": ["l1-zeros"]}, "nothing is locked"
+    at.multiselect(key="class_lock").set_value(["norm"]).run()
+    address = urlsplit(at.code[0].value)
+    query = {name: values[0] for name, values in parse_qs(address.query).items()}
+    assert address.path == "/lessons" and query["lesson"] == "l1-zeros" and query["lock"] == "norm"
+    student = lab.open(lessons_state.VIEW, browser=OTHER, **query)
+    assert "L1 is said to set weights to exactly zero" in words(student)
+    student.switch_page(TRAIN_PAGE).run()
+    assert of(student.selectbox, "Norm").disabled and of(student.selectbox, "Norm").value == "ghost"
+    assert "Locked by your teacher's link" in words(student)
+    of(student.number_input, "Epochs").set_value(2).run()
+    for page in (lessons_state.VIEW, TRAIN_PAGE):
+        student.query_params.clear()  # as links between pages do
+        student.switch_page(page).run()
+    assert of(student.number_input, "Epochs").value == 2, "coming back to the lesson sets nothing again"
 
 
 def test_a_link_to_what_the_class_may_not_run_is_warned_of(lab):
