@@ -107,7 +107,7 @@ def _features(network: nn.Module, pool: Pool) -> np.ndarray:
     return _work_out(network, pool)
 
 
-@lru_cache(maxsize=2)  # up to 26 MB
+@lru_cache(maxsize=2)  # each holds its pool as well: up to 73 MB
 def _whole_features(network: nn.Module, pool: Pool) -> np.ndarray:
     return _work_out(network, pool)
 
