@@ -21,6 +21,7 @@ from lab_server import (
     wait_for_update,
 )
 from playwright.sync_api import expect
+from watchers import Watchers
 
 from mnist_lab.runs.store import RunStore
 from mnist_lab.ui.token import STORAGE_KEY
@@ -63,6 +64,19 @@ def test_a_run_is_watched_left_found_again_and_stopped_by_its_own_browser_only(s
     wait_for_state(page, "Stopped")
     wait_for_state(stranger, "Stopped")
     check_record(server, run, page.evaluate(f"localStorage.getItem('{STORAGE_KEY}')"))
+
+
+def test_a_dozen_follow_the_same_run(server, browsers):
+    page = browsers.new()
+    open_train(page, server.url, **LONG)
+    run = start(page)
+    wait_for_state(page, "Running")
+    with Watchers(server.url, 12, run=run) as others:
+        while len(others.polls) < 60:
+            page.wait_for_timeout(100)
+        wait_for_update(page)
+    stop_button(page).click()
+    wait_for_state(page, "Stopped")
 
 
 def check_record(server, run: str, token: str) -> None:
