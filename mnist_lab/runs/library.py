@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from mnist_lab.presets import PRESETS
-from mnist_lab.runs.record import WEIGHTS, RunRecord, RunSummary
+from mnist_lab.runs.record import WEIGHTS, RunError, RunRecord, RunSummary
 from mnist_lab.runs.store import RunStore
 
 STUDY = "study"  # the folder beside the pretrained variants that holds the studies, not a run
@@ -42,6 +42,16 @@ class Library:
         if not self.own.exists(id) and self.pretrained.exists(id):
             return self.pretrained.load(id)
         return self.own.load(id)
+
+    def why_not(self, id: str) -> str:
+        """A sentence on why the run of that id is not in `list`."""
+        try:
+            run = self.load(id)
+        except RunError as error:
+            return str(error)
+        if run.status == "running":
+            return f"The run {id} is still going: its network can be asked when it has ended."
+        return f"The run {id} has no weights: it has not ended, or it ended before its first epoch did."
 
     def is_pretrained(self, run: RunSummary) -> bool:
         """Whether the run shipped with the lab."""

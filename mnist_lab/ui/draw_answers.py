@@ -51,11 +51,12 @@ class Said:
         return int(self.chances.argmax())
 
 
-def readers(library: Library) -> list[RunSummary]:
-    """The runs that answer: every pretrained variant, then the newest runs made here."""
+def readers(library: Library, asked: str | None) -> list[RunSummary]:
+    """The runs that answer: every pretrained variant, the newest runs made here, and the one that is `asked` for."""
     runs = library.list()
     own = [run for run in runs if not library.is_pretrained(run)]
-    return [run for run in runs if library.is_pretrained(run)] + own[:MAX_OWN]
+    older = [run for run in own[MAX_OWN:] if run.id == asked]
+    return [run for run in runs if library.is_pretrained(run)] + own[:MAX_OWN] + older
 
 
 def networks_of(runs: list[RunSummary]) -> tuple[list[tuple[RunSummary, nn.Module]], int]:

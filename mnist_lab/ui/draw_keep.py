@@ -29,11 +29,16 @@ def show_keep(image: np.ndarray | None, digit: int | None, runs: list[RunSummary
         "gone when it is closed: download them to have them again."
     )
     _keep(image, digit)
-    if problem := url.memory().pop("keep_problem", None):
-        st.warning(plain(problem), icon="⚠️")
-    if len(kept):
-        _gallery()
-        _scores(runs)
+    # Containers are there always, whatever is in them: an open box below keeps its place, and so stays open.
+    with st.container():
+        if problem := url.memory().pop("keep_problem", None):
+            st.warning(plain(problem), icon="⚠️")
+        if added := url.memory().pop("keep_added", None):
+            st.success(added)
+    with st.container():
+        if len(kept):
+            _gallery()
+            _scores(runs)
     _files()
 
 
@@ -141,8 +146,6 @@ def _files() -> None:
     with st.expander("Load digits that were downloaded"):
         found = st.file_uploader("A zip of PNGs or of IDX files", ["zip"], key="draw_load")
         st.button("Add them to the collection", key="draw_add", disabled=found is None, on_click=_load, args=(found,))
-        if added := url.memory().pop("keep_added", None):
-            st.success(added)
 
 
 def _load(found) -> None:
@@ -151,4 +154,4 @@ def _load(found) -> None:
     except CollectionError as error:
         url.memory()["keep_problem"] = str(error)
     else:
-        url.memory()["keep_added"] = f"{count} digits were added."
+        url.memory()["keep_added"] = "One digit was added." if count == 1 else f"{count} digits were added."

@@ -49,7 +49,7 @@ def render_draw() -> None:
     left, right = st.columns([5, 6], gap="large")
     with left:
         source = show_input()
-    runs = draw_answers.readers(library)
+    runs = draw_answers.readers(library, url.values().get(RUN))
     done, seconds = _digitize(source, right)
     answers = None
     with right:
@@ -104,9 +104,15 @@ def _ask(done: Digitized, runs: list[RunSummary], library: Library, seconds: flo
     chosen = next((by_id[id] for id in wanted if id in by_id), said[0])
     answers = Answers(said, chosen, damaged, asked_in + seconds)
     if asked and asked != chosen.run.id:
-        st.warning(plain(f"There is no network {asked} any more. Another one is shown."), icon="⚠️")
+        st.warning(plain(f"{_why_another(asked, runs, library)} Another network is shown."), icon="⚠️")
     _headline(answers)
     return answers
+
+
+def _why_another(asked: str, runs: list[RunSummary], library: Library) -> str:
+    if any(run.id == asked for run in runs):
+        return f"The network {asked} cannot be asked: its files are damaged."
+    return library.why_not(asked)
 
 
 def _headline(answers: Answers) -> None:

@@ -11,7 +11,7 @@ from mnist_lab.ui.mistakes_charts import CELL, confusion_chart
 from mnist_lab.ui.mistakes_data import Subject
 from mnist_lab.ui.mistakes_gallery import show_downloads, show_gallery
 from mnist_lab.ui.mistakes_select import SORTS, Choice
-from mnist_lab.ui.mistakes_state import url
+from mnist_lab.ui.mistakes_state import RUN, url
 
 ANY = "any"
 DIGIT_OPTIONS = {ANY: ANY} | {str(digit): str(digit) for digit in range(DIGITS)}
@@ -27,7 +27,7 @@ def render_errors(subject: Subject, library: Library) -> None:
         _controls(choice)
     rows = mistakes_select.select(subject.answers, choice)
     st.markdown(mistakes_text.chosen_text(len(rows), subject.answers, choice.label, choice.answer))
-    show_gallery(subject, rows, choice.page, library)
+    show_gallery(subject, rows, choice.page, library, {RUN: subject.run.id})
     show_downloads(subject, rows)
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from mnist_lab.runs.library import Library
 from mnist_lab.ui import mistakes_files, mistakes_select, mistakes_text
 from mnist_lab.ui.mistakes_data import Subject
-from mnist_lab.ui.mistakes_state import url
+from mnist_lab.ui.mistakes_state import is_meant, url
 from mnist_lab.ui.pictures import digit_uri
 from mnist_lab.verdict_text import article
 
@@ -16,8 +16,12 @@ TILE = 96  # pixels; three beside each other on a phone
 FLAG = "⚑"
 
 
-def show_gallery(subject: Subject, rows: np.ndarray, page: int, library: Library) -> None:
-    """The images in `rows` on one page, each with a button that opens it."""
+def show_gallery(subject: Subject, rows: np.ndarray, page: int, library: Library, runs: dict[str, str]) -> None:
+    """The images in `rows` on one page, each with a button that opens it.
+
+    `runs` are the runs on the page, by their names in the URL. While the URL names others, which are not there any
+    more, its image is one of theirs, and is not opened.
+    """
     page = min(page, mistakes_select.pages(len(rows)))
     shown = mistakes_select.on_page(rows, page)
     if subject.images is None:
@@ -25,16 +29,17 @@ def show_gallery(subject: Subject, rows: np.ndarray, page: int, library: Library
     else:
         with st.container(horizontal=True, gap="small", key="mistakes_gallery"):
             for row in shown:
-                _tile(subject, int(row))
+                _tile(subject, int(row), runs)
     if len(shown) and subject.images is not None:
         flags = f" {FLAG} marks a label that people dispute." if subject.disputed[shown].any() else ""
         st.caption(f"A button says the label and what it was read as; it opens the image.{flags}")
     if len(rows):
         _pager(len(rows), page)
-    _opened(subject, rows, library)
+    if all(is_meant(name, id) for name, id in runs.items()):
+        _opened(subject, rows, library)
 
 
-def _tile(subject: Subject, row: int) -> None:
+def _tile(subject: Subject, row: int, runs: dict[str, str]) -> None:
     answers = subject.answers
     index, label, answer = (int(values[row]) for values in (answers.indices, answers.labels, answers.digits))
     flag = f" {FLAG}" if subject.disputed[row] else ""
@@ -43,7 +48,7 @@ def _tile(subject: Subject, row: int) -> None:
         st.image(digit_uri(subject.images[row]), width="stretch", alt=alt)
         st.button(
             f"{label} as {answer}{flag}", key=f"mistakes_open_{index}", width="stretch", on_click=url.go,
-            kwargs={"image": mistakes_select.image_text(subject.kind, index)},
+            kwargs=runs | {"image": mistakes_select.image_text(subject.kind, index)},
         )
         st.caption(f"{mistakes_text.share(answers.confidence[row])} sure", text_alignment="center")
 

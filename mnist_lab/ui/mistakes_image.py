@@ -36,9 +36,9 @@ HELP = (
 
 def open_image(subject: Subject, row: int, rows: np.ndarray, library: Library) -> None:
     """Open the image of that row over the page; `rows` are the chosen ones, among which one can go on."""
-    index = int(subject.answers.indices[row])
+    index, name = int(subject.answers.indices[row]), plain(mistakes_text.short_name(subject.run))
     # A dialog is a fragment: what is done inside draws only the dialog again.
-    dialog = st.dialog(f"Image {index}", width="large", on_dismiss=lambda: url.go(image=None))
+    dialog = st.dialog(f"Image {index}, read by {name}", width="large", on_dismiss=lambda: url.go(image=None))
     dialog(_show)(subject, row, rows, library)
 
 

@@ -15,7 +15,7 @@ from mnist_lab.ui.mistakes_charts import difference_chart
 from mnist_lab.ui.mistakes_data import Subject
 from mnist_lab.ui.mistakes_gallery import show_downloads, show_gallery
 from mnist_lab.ui.mistakes_select import Choice
-from mnist_lab.ui.mistakes_state import url
+from mnist_lab.ui.mistakes_state import OTHER, RUN, url
 
 FIRST, SECOND, BOTH = "first", "second", "both"
 
@@ -49,13 +49,13 @@ def render_pair(subject: Subject, library: Library) -> None:
     choice = mistakes_select.read_choice(url.values())
     rows = mistakes_select.select(seen.answers, Choice(sort=choice.sort), masks[shown])
     st.caption(mistakes_text.seen_text(seen.run, len(rows)))
-    show_gallery(seen, rows, choice.page, library)
+    show_gallery(seen, rows, choice.page, library, {RUN: subject.run.id, OTHER: second.id})
     show_downloads(seen, rows)
 
 
 def _pick(runs: list[RunSummary], first: RunSummary, library: Library) -> RunSummary:
     by_id = {run.id: run for run in runs}
-    asked = url.values().get("other", "")
+    asked = url.values().get(OTHER, "")
     second = by_id.get(asked) or mistakes_data.counterpart(first, runs)
     with st.container():
         if asked and asked != second.id:
@@ -63,7 +63,7 @@ def _pick(runs: list[RunSummary], first: RunSummary, library: Library) -> RunSum
                 f"The run {asked} is not there, or was not tested on the same images. Another one is shown."
             ), icon="⚠️")
     url.choose(
-        "Second network", "other", list(by_id), second.id,
+        "Second network", OTHER, list(by_id), second.id,
         say=lambda id: mistakes_text.run_name(by_id[id], library.is_pretrained(by_id[id])) if id in by_id else id,
     )
     return second

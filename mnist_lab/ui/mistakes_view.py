@@ -54,22 +54,13 @@ def _pick(runs: list[RunSummary], library: Library) -> RunSummary:
     url.memory()[RUN] = run.id
     with st.container():
         if asked and run.id != asked:
-            st.warning(plain(f"{_why_not(asked, library)} Another network is shown."), icon="⚠️")
+            st.warning(plain(f"{library.why_not(asked)} Another network is shown."), icon="⚠️")
     url.choose(
         "Network", RUN, list(by_id), run.id,
         say=lambda id: mistakes_text.run_name(by_id[id], library.is_pretrained(by_id[id])) if id in by_id else id,
         help=mistakes_text.NAMES,
     )
     return run
-
-
-def _why_not(id: str, library: Library) -> str:
-    """Why the run of a link cannot be looked at."""
-    try:
-        library.load(id)
-    except RunError as error:
-        return str(error)
-    return f"The run {id} has no weights: it has not ended, or it ended before its first epoch did."
 
 
 def _offer_test_set(run: RunSummary) -> None:

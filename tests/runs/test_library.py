@@ -44,6 +44,13 @@ def test_runs_without_weights_are_left_out_and_nothing_there_is_no_error(library
         assert library.list() == []
 
 
+def test_why_a_run_is_not_listed(library):
+    with RunWriter.create(library.own.root, "going", fake.CONFIG)._lock:
+        assert "still going" in library.why_not("going")
+    assert "has no weights" in library.why_not("going"), "nobody works on it any more"
+    assert "no run nowhere" in library.why_not("nowhere")
+
+
 def test_an_own_run_hides_a_variant_of_its_name(library):
     keep(library.pretrained, "a-bn")
     assert library.is_pretrained(library.load("a-bn"))

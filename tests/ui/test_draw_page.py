@@ -23,7 +23,7 @@ from mnist_lab.data.mnist import load_sample
 from mnist_lab.data.strokes import GLYPHS, Hand, write
 from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.store import RunStore
-from mnist_lab.ui import cache, draw_charts, draw_view
+from mnist_lab.ui import cache, draw_answers, draw_charts, draw_view
 
 DRAW_PAGE = "mnist_lab/ui/views/draw.py"
 
@@ -138,7 +138,23 @@ def test_every_step_is_shown_and_can_be_switched_off(lab):
 def test_a_link_with_nonsense(lab):
     at = ready_made(lab, run="../etc", off="x,,crop", glyph="8 of nothing", part="lies", slant="-90", x="many")
     assert box(at, "Slant (degrees)", "slider").value == 0 and box(at, "From the left (%)", "slider").value == 50
-    assert at.metric and "There is no network ../etc any more" in words(at)
+    assert at.metric and "Another network is shown." in words(at)
+
+
+def test_the_run_of_a_link_answers_however_many_are_newer(lab, shipped, monkeypatch):
+    monkeypatch.setattr(draw_answers, "MAX_OWN", 1)
+    for id in ("own-1", "own-2", "own-3"):
+        shutil.copytree(shipped / "a-bn", lab.store.root / id)
+    for id in ("own-1", "own-2", "own-3"):
+        at = ready_made(lab, run=id)
+        assert box(at, "Look inside").value == id and "Another network" not in words(at)
+
+
+def test_a_link_to_a_run_that_is_still_going_says_so(lab):
+    lab.gated()
+    job = lab.submit()
+    lab.gate.wait()
+    assert f"The run {job.id} is still going" in words(ready_made(lab, run=job.id)).replace("\\", "")
 
 
 def test_how_a_ready_made_digit_is_written_is_in_the_link_and_stays(lab):
@@ -228,6 +244,32 @@ def test_kept_digits_can_be_downloaded(lab):
     button(at, "Keep this digit").click().run()
     kept = at.session_state["mnist_lab_pages"]["Draw"].memory["kept"]
     assert len(kept) == 1 and len(load(kept.png_zip())) == len(load(kept.idx_zip())) == 1
+
+
+def test_digits_that_are_loaded_are_told_where_it_is_seen(lab):
+    at = ready_made(lab)
+    button(at, "Keep this digit").click().run()
+    saved = at.session_state["mnist_lab_pages"]["Draw"].memory["kept"].png_zip()
+    at = AppTest.from_function(_keep_box).run()
+    at.file_uploader(key="draw_load").set_value(("digits.zip", saved, "application/zip")).run()
+    place = _path_to(at, "draw_load")
+    button(at, "Add them to the collection").click().run()
+    assert [one.value for one in at.success] == ["One digit was added."] and "1 kept" in words(at)
+    assert not [one for expander in at.expander for one in expander.success], "the box may be closed"
+    assert _path_to(at, "draw_load") == place, "an open box that moves is closed"
+
+
+def _path_to(at, key: str) -> list[int]:
+    """Where the widget is on the page."""
+    def search(block, path):
+        for place, child in block.children.items():
+            if getattr(child, "key", None) == key:
+                return [*path, place]
+            if hasattr(child, "children") and (found := search(child, [*path, place])):
+                return found
+        return []
+
+    return search(at.main, [])
 
 
 def test_without_any_network_the_steps_are_still_shown(lab, tmp_path):

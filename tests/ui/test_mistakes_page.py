@@ -142,6 +142,17 @@ def test_a_run_that_is_deleted_while_it_is_looked_at(lab):
     assert not at.exception and "There is no run mine." in words(at) and box(at, "Network").value == "other"
 
 
+def test_an_image_of_a_deleted_run_is_not_opened_as_another_networks(lab):
+    for id in ("mine", "other"):
+        make_run(lab.store.root, id, LABELS, ERRORS)
+    at = page(run="mine")
+    lab.store.delete("mine")
+    at.button(key=f"mistakes_open_{OF_FOUR[-1]}").click().run()
+    assert "There is no run mine." in words(at) and "The network reads a" not in words(at)
+    at.button(key=f"mistakes_open_{OF_FOUR[-1]}").click().run()
+    assert query(at)["run"] == "other" and "The network reads a" in words(at) and "no run mine" not in words(at)
+
+
 def test_another_network_keeps_the_filter_and_starts_at_page_one(pair):
     at = page(true="4", page="2")
     box(at, "Network").set_value("b-bn").run()
