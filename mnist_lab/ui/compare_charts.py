@@ -19,7 +19,8 @@ from mnist_lab.ui.charts import Chart
 PURPLE = "#CC79A7"  # the fourth color of Okabe and Ito with a contrast of 3:1 on white and on dark
 COLORS, DASHES = (BLUE, VERMILLION, GREEN, PURPLE), (SOLID, DASHED, DOTTED, (8, 3, 2, 3))
 MAX_DOTS = 1_500  # above 2,000 marks Streamlit's renderer does without accessible ones
-LEGEND_LINE, PLOT = 20, 320  # pixels
+PLOT = 220  # pixels, without the legend and the axis: sixteen names leave the lines as much room as two
+LETTER, SYMBOL = 6.5, 43  # pixels: a letter of a legend, about; its line beside it with the room around
 ROW, AXIS = 46, 60  # pixels: a row with its name above it; the axis with its title
 ROOM = 3  # times what the values span: what an interval may take of the chart beside them before it is cut off
 CUT = "Intervals are cut off at the edge."
@@ -118,10 +119,11 @@ def _spoken(row: Interval) -> str:
 def _curves_spec(
     names: tuple[str, ...], present: tuple[str, ...], y_title: str, epochs: int, log: bool, number: str
 ) -> str:
-    columns = 2 if max(map(len, names)) <= 22 else 1
+    # Names stand in two columns where both fit: Vega cuts off what is wider than the page.
+    room = sum(SYMBOL + LETTER * max(map(len, names[place::2]), default=0) for place in (0, 1))
     legend = alt.Legend(
-        title=None, orient="top", columns=columns, symbolType="stroke", symbolSize=500, symbolStrokeWidth=2,
-        symbolOpacity=1, labelLimit=290,
+        title=None, orient="top", columns=alt.expr(f"width < {room} ? 1 : 2"), symbolType="stroke", symbolSize=500,
+        symbolStrokeWidth=2, symbolOpacity=1, labelLimit=290,
     )
     colors = alt.Scale(domain=list(names), range=[COLORS[place % 4] for place in range(len(names))])
     dashes = alt.Scale(domain=list(names), range=[list(DASHES[place // 4 % 4]) for place in range(len(names))])
@@ -150,9 +152,10 @@ def _curves_spec(
             tooltip=[alt.Tooltip("row:N", title="Published"), *about[1:],
                      alt.Tooltip("value:Q", title=y_title, format=number)],
         ))
-    height = PLOT + LEGEND_LINE * -(-len(names) // columns)
-    description = f"Line chart: {y_title[0].lower()}{y_title[1:]} against the epoch, a line a variant."
-    return alt.layer(*layers).properties(height=height, description=description).to_json(indent=None)
+    description = f"Line chart: {y_title} against the epoch, a line a variant."
+    # "fit-x": the legend is added to the height, and not taken from the plot's.
+    size = alt.AutoSizeParams(type="fit-x", contains="padding")
+    return alt.layer(*layers).properties(height=PLOT, autosize=size, description=description).to_json(indent=None)
 
 
 @lru_cache(maxsize=64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -21,14 +20,20 @@ Series = dict[int, dict[int, float]]
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of the history, as it is drawn. `unit` is "" for a number without one; `scale` is a factor."""
+    """A number of the history, as it is drawn.
+
+    `within` is what it is called within a sentence, `unit` is "" for a number without one, `scale` is a factor,
+    `ends` are the words for the two ends. `chance` says whether the seed or the computer has a part in it.
+    """
 
     name: str
+    within: str
     unit: str = ""
     number: str = ".3~g"
     scale: float = 1
     log: bool = False
-    help: str = ""
+    ends: tuple[str, str] = ("highest", "lowest")
+    chance: bool = True
 
     @property
     def axis(self) -> str:
@@ -36,19 +41,26 @@ class Measure:
         return f"{self.name} ({', '.join(more)})" if more else self.name
 
 
+NORM = "L2"  # which norm it is: it says so on the axis, but is no unit
 MEASURES = {
-    "eval_accuracy": Measure("Test accuracy", "%", ".2f"),
-    "eval_loss": Measure("Test loss", "nats", log=True),
-    "train_accuracy": Measure("Train accuracy", "%", ".2f"),
-    "train_accuracy_true": Measure("Train accuracy against the true labels", "%", ".2f"),
-    "train_loss": Measure("Train loss", "nats", log=True),
-    "penalty": Measure("L1 penalty", "nats"),
-    "learning_rate": Measure("Learning rate"),
-    "weight_norm": Measure("Weight norm", "L2"),
-    "small_weights": Measure("Weights below 0.001 in size", "%", ".1f", 100),
-    "zero_weights": Measure("Weights that are exactly 0", "%", ".1f", 100),
-    "images_per_second": Measure("Training speed", "images per second", ",.0f"),
-    "seconds": Measure("Time since the start", "seconds", ",.0f"),
+    "eval_accuracy": Measure("Test accuracy", "test accuracy", "%", ".2f"),
+    "eval_loss": Measure("Test loss", "test loss", "nats", log=True),
+    "train_accuracy": Measure("Train accuracy", "train accuracy", "%", ".2f"),
+    "train_accuracy_true": Measure(
+        "Train accuracy against the true labels", "train accuracy against the true labels", "%", ".2f",
+    ),
+    "train_loss": Measure("Train loss", "train loss", "nats", log=True),
+    "penalty": Measure("L1 penalty", "L1 penalty", "nats"),
+    "learning_rate": Measure("Learning rate", "learning rate", chance=False),
+    "weight_norm": Measure("Weight norm", "weight norm", NORM),
+    "small_weights": Measure(
+        "Weights below 0.001 in size", "share of weights below 0.001 in size", "%", ".1f", 100,
+    ),
+    "zero_weights": Measure("Weights that are exactly 0", "share of weights that are exactly 0", "%", ".1f", 100),
+    "images_per_second": Measure("Training speed", "training speed", "images per second", ",.0f"),
+    "seconds": Measure(
+        "Time since the start", "time since the start", "seconds", ",.0f", ends=("longest", "shortest"),
+    ),
 }
 # Which of a source's four figures an epoch a measure is.
 PRINTED = {"train_loss": 0, "train_accuracy": 1, "eval_loss": 2, "eval_accuracy": 3}
@@ -68,7 +80,7 @@ def _curves(chosen: Sequence[Variant], called: Sequence[str], measure: str, publ
     look = MEASURES[measure]
     series = [series_of(variant, measure) for variant in chosen]
     if not any(series):
-        return [Text(f"None of them has a {look.name[0].lower()}{look.name[1:]} to draw.", NOTICE)]
+        return [Text(f"None of them has a value of the {look.within}.", NOTICE)]
     means, band, dots = [], [], []
     for name, one in zip(called, series, strict=True):
         for epoch, values in one.items():
@@ -127,32 +139,40 @@ def curves_takeaway(called: Sequence[str], series: Sequence[Series], look: Measu
     }
     means = {name: fmean(values) for name, (_, values) in ends.items()}
     top, bottom = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
-    what = look.name[0].lower() + look.name[1:]
-    if math.isclose(means[top], means[bottom], rel_tol=1e-6):
-        return f"At the end the {what} is {_said(means[top], look)} for {'all of them' if len(means) > 1 else top}."
-    text = (
-        f"At the end {top} has the highest {what}, {_said(means[top], look)}, and {bottom} the lowest, "
-        f"{_said(means[bottom], look)}"
-    )
+    high, low = (_said(means[name], look) for name in (top, bottom))
+    if high == low:
+        return f"At the end the {look.within} is {high} for {'all of them' if len(means) > 1 else top}."
+    most, least = look.ends
+    text = f"At the end {top} has the {most} {look.within}, {high}, and {bottom} the {least}, {low}"
+    if not look.chance:
+        return f"{text}."
     apart = {name: max(values) - min(values) for name, (_, values) in ends.items() if len(values) > 1}
     if not apart:
         return f"{text}. With one seed each, that may be luck."
     widest = max(apart, key=apart.__getitem__)
-    unit = " points" if look.unit == "%" else f" {look.unit}" if look.unit else ""
+    if not apart[widest]:
+        return f"{text}.{' Seeds of one variant do not differ in it.' * (len(apart) == len(means))}"
     return (
-        f"{text}; but seeds of one variant alone lie up to {_figure(apart[widest], look)}{unit} apart ({widest}, "
+        f"{text}; but seeds of one variant alone lie up to {_said(apart[widest], look, 'points')} apart ({widest}, "
         f"{many(len(ends[widest][1]), 'seed')})."
     )
 
 
-def _said(value: float, look: Measure) -> str:
-    return f"{_figure(value, look)}{f' {look.unit}' if look.unit and look.unit != 'L2' else ''}"
+def _said(value: float, look: Measure, per_cent: str = "%") -> str:
+    """A value with its unit; a difference of percentages is in points."""
+    unit = per_cent if look.unit == "%" else "" if look.unit == NORM else look.unit
+    return f"{_figure(value, look)} {unit}".rstrip()
 
 
 def _figure(value: float, look: Measure) -> str:
-    if look.number.startswith(","):
+    if look.unit == "%":
+        # The share of a few weights is not said as 0.00, which would be none.
+        return f"{value:.2f}" if value >= 0.01 else f"{value:.1g}"
+    if value >= 1_000:
         return f"{value:,.0f}"
-    return f"{value:.2f}" if look.unit == "%" else f"{value:.3g}"
+    if look.number.startswith(","):
+        return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+    return f"{value:.3g}".replace("e-0", "e-")
 
 
 def _published(variant: Variant, measure: str) -> list[dict]:

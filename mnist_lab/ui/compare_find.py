@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -11,7 +12,7 @@ from mnist_lab.config import ORIGIN_FIELDS, RunConfig
 from mnist_lab.config_forms import differences, short_value, title
 from mnist_lab.presets import PRESETS, preset_of
 from mnist_lab.runs.library import STUDY, Library
-from mnist_lab.runs.record import RunError, RunSummary
+from mnist_lab.runs.record import INTERRUPTED, BadRun, RunError, RunSummary
 from mnist_lab.runs.study import Study, StudyError, load_study
 from mnist_lab.ui.compare_data import Member, Variant
 from mnist_lab.ui.compare_files import Stamp
@@ -55,6 +56,24 @@ def variants(library: Library) -> tuple[list[Variant], list[str]]:
     own = [run for run in library.list() if not library.is_pretrained(run)]
     shipped = [_single(run, "pretrained, one run") for run in library.variants()]
     return [*first, *_own(own), *shipped, *rest], problems
+
+
+def why_not(key: str, there: Sequence[Variant], library: Library) -> tuple[str, str]:
+    """Why a key of a link is not among the variants: what it is called, and what it is, to be put behind "is"."""
+    runs = {f"run.{run.id}": run for run in library.own.list()}
+    run = runs.get(key)
+    if run is None:
+        return key[:60], "not there, or not any more: deleted, or on another computer"
+    if isinstance(run, BadRun):
+        return f"The run {run.id}", "damaged: the Runs page says in what way"
+    name = f"The run {run.name}"
+    if run.status == "running":
+        return name, "still going, and can be chosen after the end"
+    if run.status == INTERRUPTED:
+        return name, "interrupted: it can be resumed, and chosen after the end"
+    if any(member.run.id == run.id for one in there if one.key.startswith("own.") for member in one.members):
+        return name, "listed by its settings: choose it there"
+    return name, "without weights: it failed, or ended before its first epoch did"
 
 
 @lru_cache(maxsize=8)

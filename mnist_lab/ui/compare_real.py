@@ -12,6 +12,7 @@ from mnist_lab.claims import MARGIN
 from mnist_lab.counts import TwoNetworks
 from mnist_lab.planning import plan
 from mnist_lab.runs.record import RunError
+from mnist_lab.runs.study import StudyRun
 from mnist_lab.statistics import Difference, StatisticsError, a_a, holm_adjusted, widest_gap
 from mnist_lab.ui.compare_blocks import CAPTION, NOTICE, WARNING, Block, Column, Folded, Heading, Picture, Table, Text
 from mnist_lab.ui.compare_charts import Interval, rows_chart
@@ -54,6 +55,20 @@ COMPARED = (
 def noise_candidates(variants: Sequence[Variant]) -> list[Variant]:
     """Those with enough seeds to be compared with themselves."""
     return [one for one in variants if len(one.members) >= ENOUGH]
+
+
+def noise_default(chosen: Sequence[Variant], there: Sequence[Variant]) -> Variant | None:
+    """Which setting is compared with itself before one is picked; None if none has enough seeds.
+
+    A chosen one, else the one with the most seeds: of a study if there is one, so that a link shows the same on every
+    computer, whatever was trained on it.
+    """
+    if of_chosen := noise_candidates(chosen):
+        return of_chosen[0]
+    return max(
+        noise_candidates(there), default=None,
+        key=lambda one: (isinstance(one.members[0].run, StudyRun), len(one.members)),
+    )
 
 
 def noise_part(variant: Variant | None, measure: str) -> list[Block]:

@@ -128,7 +128,7 @@ def svg(spec: dict, width: int) -> str:
     """A Vega-Lite chart as an SVG element of about that width in pixels."""
     import vl_convert
 
-    sized = {**spec, "config": LOOK, "width": width, "autosize": {"type": "fit", "contains": "padding"}}
+    sized = {"autosize": {"type": "fit", "contains": "padding"}, **spec, "config": LOOK, "width": width}
     drawn = vl_convert.vegalite_to_svg(sized, allowed_base_urls=[])
     # Ids would be those of other charts in the same file too.
     mark = f"c{zlib.crc32(json.dumps(sized).encode()):x}-"

@@ -61,7 +61,7 @@ def _pick(there: Sequence[Variant], library: Library) -> list[Variant]:
     url.memory()[CHOSEN] = chosen_text(keys)
     with st.container():
         if gone := [key for key in asked if key not in by_key]:
-            st.warning(plain(_not_there(gone)), icon="⚠️")
+            st.warning(plain(_not_there(gone, there, library)), icon="⚠️")
         elif len(asked) > MAX_CHOSEN:
             st.warning(f"Only the first {MAX_CHOSEN} of the {len(asked)} in the link are shown.", icon="⚠️")
     url.several(
@@ -84,9 +84,16 @@ def default_choice(by_key: dict[str, Variant]) -> list[str]:
     return list(by_key)[:2]
 
 
-def _not_there(gone: list[str]) -> str:
-    what = gone[0][:60] if len(gone) == 1 else f"{len(gone)} of those in the link"
-    return f"{what} {'is' if len(gone) == 1 else 'are'} not there, or not any more: deleted, or on another computer."
+def _not_there(gone: list[str], there: Sequence[Variant], library: Library) -> str:
+    """A sentence for each reason why something in the link cannot be chosen."""
+    called: dict[str, list[str]] = {}
+    for key in gone:
+        name, reason = compare_find.why_not(key, there, library)
+        called.setdefault(reason, []).append(name)
+    return " ".join(
+        f"{names[0]} is {reason}." if len(names) == 1 else f"{len(names)} of those in the link are {reason}."
+        for reason, names in called.items()
+    )
 
 
 def _blocks(shown: str, chosen: list[Variant], there: Sequence[Variant], library: Library) -> list[Block]:
@@ -111,13 +118,14 @@ def _blocks(shown: str, chosen: list[Variant], there: Sequence[Variant], library
 
 
 def _real(chosen: list[Variant], there: Sequence[Variant]) -> list[Block]:
-    from mnist_lab.ui.compare_real import noise_candidates, noise_part, real_part
+    from mnist_lab.ui.compare_real import noise_candidates, noise_default, noise_part, real_part
 
     judged = url.one_of(compare_state.JUDGED, JUDGED, LAST_EPOCH)
     keys = [one.key for one in chosen]
     reference = url.one_of(REFERENCE, keys, keys[0])
     candidates = {one.key: one for one in noise_candidates([*chosen, *there])}
-    alone = url.one_of(NOISE, candidates, next(iter(candidates), ""))
+    usual = noise_default(chosen, there)
+    alone = url.one_of(NOISE, candidates, usual.key if usual else "")
     with st.container(horizontal=True):
         url.choose("Judged by", compare_state.JUDGED, JUDGED, judged)
         if len(chosen) > 2:

@@ -11,11 +11,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from compare_records import trained, with_studies
+from compare_records import MEANS, trained, with_studies
 from lab import Lab, box, open_page, query, words
 from streamlit.testing.v1 import AppTest
+from studies import make_study
 
-from mnist_lab.runs.record import HISTORY
+from mnist_lab.runs.record import HISTORY, WEIGHTS
+from mnist_lab.runs.study import save_study
 from mnist_lab.ui import compare_find
 
 PAGE = "mnist_lab/ui/views/compare.py"
@@ -188,6 +190,47 @@ def test_a_damaged_history_is_reported(seeds):
 
 def test_a_run_still_going_is_told(seeds):
     seeds.gated()
-    seeds.submit()
+    job = seeds.submit()
     seeds.gate.wait()
     assert "1 run is still going" in words(page())
+    text = words(page(of=f"run.{job.id}"))
+    assert f"The run {seeds.library.load(job.id).name} is still going, and can be chosen after the end." in text
+    assert "not there" not in text
+
+
+def test_a_link_says_why_a_run_cannot_be_chosen(seeds):
+    root = seeds.store.root
+    names = {id: trained(root, id, 9, status=status, config={"norm": norm}).name for id, status, norm in (
+        ("failed", "failed", "layer"), ("alone", "finished", "layer"),
+    )}
+    (root / "failed" / WEIGHTS).unlink()
+    names["killed"] = seeds.library.load(killed := seeds.interrupted()).name
+    (root / "broken").mkdir()
+    for id, said in {
+        "failed": f"The run {names['failed']} is without weights: it failed, or ended before its first epoch did.",
+        "alone": f"The run {names['alone']} is listed by its settings: choose it there.",
+        killed: f"The run {names['killed']} is interrupted: it can be resumed",
+        "broken": "The run broken is damaged: the Runs page says in what way.",
+        "nobody": "run.nobody is not there, or not any more",
+    }.items():
+        (warning,) = page(of=f"run.{id}").warning
+        assert said in warning.value.replace("\\", "")
+    (warning,) = page(of=f"run.{killed}~run.nobody~run.no").warning
+    assert "is interrupted" in warning.value and "2 of those in the link are not there" in warning.value
+
+
+def test_what_is_trained_here_does_not_change_a_link_to_a_study(studies):
+    few = make_study(MEANS, seeds=3)  # the study that is listed before the own runs has nothing to offer
+    save_study(few, studies.library.pretrained.root / "study")
+    link = {"of": "run.alone", "show": "real"}
+    for seed in range(2):
+        trained(studies.store.root, "alone" if seed else "twin", 9, seed=0, config={"norm": "layer"})
+    before = box(page(**link), "A setting against itself").value
+    assert before.startswith("small-data.")
+    for seed in range(7):
+        trained(studies.store.root, f"own-{seed}", 100, seed=seed)
+    at = page(**link)
+    assert box(at, "A setting against itself").value == before
+    own = next(one for one in compare_find.variants(studies.library)[0] if len(one.members) == 7)
+    chosen = page(of=f"run.alone~{own.key}", show="real")
+    assert box(chosen, "A setting against itself").value == own.key

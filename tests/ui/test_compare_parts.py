@@ -98,7 +98,7 @@ def test_a_run_without_any_value_is_said(variants):
     study = make_study({"b-bn": 99.0}, seeds=1)
     study.runs[0].history["eval_loss"][:] = np.nan
     blocks = curves_part(compare_find._of_study(study), "eval_loss", False)
-    assert "None of them has a test loss to draw." in [text.text for text in of(blocks, Text)]
+    assert "None of them has a value of the test loss." in [text.text for text in of(blocks, Text)]
 
 
 def test_a_thousand_dots_are_thinned_from_the_end():
@@ -117,6 +117,60 @@ def test_the_takeaway_does_not_call_one_seed_each_a_difference():
     look = MEASURES["eval_accuracy"]
     assert "may be luck" in curves_takeaway(["a", "b"], [{1: {0: 99.0}}, {1: {0: 99.1}}], look)
     assert "99.00 % for all of them" in curves_takeaway(["a", "b"], [{1: {0: 99.0}}, {2: {0: 99.0}}], look)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_takeaways_call_every_measure_by_its_name_and_unit(measure):
+    look = MEASURES[measure]
+    one, two = {1: {0: 0.5}}, {1: {0: 0.25, 1: 0.375}}
+    alone = curves_takeaway(["a"], [one], look)
+    apart = curves_takeaway(["a", "b"], [one, two], look)
+    for text in (alone, apart, curves_takeaway(["a", "b"], [one, {1: {0: 0.25}}], look)):
+        assert look.within in text and "L2" not in text and "l1" not in text and "  " not in text
+    unit = {"%": " %", "L2": ""}.get(look.unit, f" {look.unit}".rstrip())
+    figure = "0.50" if look.unit == "%" else "0.5"
+    assert alone == f"At the end the {look.within} is {figure}{unit} for a."
+    most, least = ("longest", "shortest") if measure == "seconds" else ("highest", "lowest")
+    assert f"a has the {most} {look.within}, {figure}{unit}, and b the {least}, " in apart
+    if measure == "learning_rate":
+        assert "seed" not in apart, "it is set, and no luck"
+    else:
+        spread = {"%": "0.12 points", "seconds": "0.1 seconds", "images per second": "0.1 images per second"}
+        assert f"lie up to {spread.get(look.unit, f'0.125{unit}')} apart (b, two seeds)" in apart
+
+
+def test_measures_that_count_weights_are_shares_within_a_sentence():
+    assert [name for name, look in MEASURES.items() if look.within.startswith("share of weights")] == [
+        "small_weights", "zero_weights",
+    ]
+    assert MEASURES["penalty"].within == "L1 penalty"
+    for look in MEASURES.values():
+        assert look.within.startswith("share of") or look.within.lower() == look.name.lower()
+
+
+def test_figures_that_look_alike_are_not_called_a_difference_and_none_is_no_spread():
+    look = MEASURES["zero_weights"]
+    assert "is 12.30 % for all of them" in curves_takeaway(["a", "b"], [{1: {0: 12.301}}, {1: {0: 12.299}}], look)
+    same = curves_takeaway(["a", "b"], [{1: {0: 0.0, 1: 0.0}}, {1: {0: 0.004, 1: 0.004}}], look)
+    assert same.endswith("0.004 %, and a the lowest, 0 %. Seeds of one variant do not differ in it.")
+    one_seed = curves_takeaway(["a", "b"], [{1: {0: 0.0, 1: 0.0}}, {1: {0: 0.004}}], look)
+    assert one_seed.endswith("and a the lowest, 0 %."), "what one seed would differ from is not known"
+
+
+@pytest.mark.parametrize("count", [2, 16])
+def test_the_plot_is_as_high_whatever_the_legend_takes(count):
+    names = [f"Source A: L1 + L2 + {number}" for number in range(count)]
+    means = [{"epoch": epoch, "series": name, "value": 1.0} for name in names for epoch in (1, 2)]
+    chart = curves_chart(names, means, [], [], [], y_title="L1 penalty", epochs=2, log=False, number=".2f")
+    spec = chart.to_dict()
+    assert check(chart) and (spec["height"], spec["autosize"]["type"]) == (compare_charts.PLOT, "fit-x")
+    assert "L1 penalty" in spec["description"]
+    pytest.importorskip("vl_convert")
+    for width, columns in ((340, 1), (820, 2)):
+        drawn = compare_report.svg(spec, width)
+        assert f'd="M0,0h{width - 43}v{compare_charts.PLOT}h' in drawn
+        begin = re.findall(r'translate\(([\d.]+),[\d.]+\)"><path class="background"[^>]* d="M0,0h[\d.]+v18', drawn)
+        assert len(begin) == count and len(set(begin)) == columns
 
 
 def test_settings_that_differ_stand_out(variants):
