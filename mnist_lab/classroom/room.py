@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mnist_lab.classroom.limits import Limits, from_environment
@@ -22,22 +23,25 @@ if TYPE_CHECKING:
 
 SEEDS = 9_999  # browsers are told apart by the last four digits of their seeds
 NEXT_SEED = 10_000  # from one run of a browser to its next of the same setting
+TRUST_HOURS = 4  # that a teacher stays logged in: a browser that is left behind is not free for good
 STOP_SECONDS = 20.0  # that stopped runs have to write their records before they are deleted
 
 
 class Classroom:
     """One for the process, shared by every session. Everything public is safe from any thread.
 
-    A browser is known by its owner's hash, as in `RunSummary`. `limits` are by default those of the environment.
+    A browser is known by its owner's hash, as in `RunSummary`. `limits` are by default those of the environment;
+    `clock` gives seconds that only grow.
     """
 
-    def __init__(self, store: RunStore, limits: Limits | None = None):
+    def __init__(self, store: RunStore, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic):
         self.store, self.limits = store, limits or from_environment()
         self.pool = PoolReader(store)
         self._lock = threading.Lock()
         self._file = TaskFile(store.root)
         self._task = self._file.read()
-        self._trusted: set[str] = set()
+        self._clock = clock
+        self._trusted: dict[str, float] = {}  # until when
 
     def admit(self, job: Job, live: Sequence[Job]) -> None:
         """Raise `RunError` if the class may not have this run beside those that run or wait; for `RunQueue`."""
@@ -103,19 +107,19 @@ class Classroom:
             self._task = dict(locks)
 
     def trust(self, owner: str) -> None:
-        """From now on no limit and no task holds for this browser: a teacher has logged in there."""
+        """For `TRUST_HOURS` no limit and no task holds for this browser: a teacher has logged in there."""
         with self._lock:
-            self._trusted.add(owner)
+            self._trusted[owner] = self._clock() + TRUST_HOURS * 3600
 
     def distrust(self, owner: str) -> None:
         """The teacher has logged out."""
         with self._lock:
-            self._trusted.discard(owner)
+            self._trusted.pop(owner, None)
 
     def is_trusted(self, owner: str | None) -> bool:
-        """Whether limits and the task hold for this browser."""
+        """Whether a teacher is logged in in this browser, so that no limit and no task holds for it."""
         with self._lock:
-            return owner in self._trusted
+            return owner is not None and self._clock() < self._trusted.get(owner, -math.inf)
 
     def stop_all(self, queue: RunQueue) -> None:
         """Stop what runs, and empty the line."""

@@ -33,14 +33,18 @@ GAP = "Generalization gap"
 _SPAN = "(domain('y')[1] - domain('y')[0])"
 _POWER = f"pow(10, floor(log({_SPAN} / 2) / LN10))"
 _STEP = f"({_POWER} * (1 + ({_SPAN} > 8 * {_POWER})))"
+_POWERS = range(-12, 7)  # of ten: effective learning rates come down to 1e-10
 LOG_TICKS = (
+    f"domain('y')[1] > 1000 * domain('y')[0] ? {[float(f'1e{power}') for power in _POWERS]} : "
     "domain('y')[1] > 5 * domain('y')[0] ? "
-    f"{[digit * 10.0**power for power in range(-6, 4) for digit in (1, 2, 5)]} : "
+    f"{[float(f'{digit}e{power}') for power in _POWERS for digit in (1, 2, 5)]} : "
     f"sequence(ceil(domain('y')[0] / {_STEP}) * {_STEP}, domain('y')[1], {_STEP})"
 )
 """Vega expression for the ticks of a logarithmic axis, whose own are too many to read: 1, 2, 5, 10, ..., of which Vega
-drops those outside. On an axis that spans less than a factor of 5, where none might be left: round numbers of equal
-distance, two to ten of them."""
+drops those outside. On an axis that spans more than a factor of 1000, only the powers of ten; on one that spans less
+than a factor of 5, where none might be left, round numbers of equal distance, two to ten of them."""
+LOG_LABELS = "format(datum.value, datum.value < 0.001 ? '~e' : '~g')"
+"""Vega expression for their labels: 1e-5 is shorter than 0.00001, and easier to compare with 1e-8."""
 
 Color = tuple[int, int, int]  # red, green and blue, 0 to 255
 
@@ -143,9 +147,9 @@ def _base(data: str, epochs: int) -> alt.Chart:
 
 def _y(look: LineChart, field: str = "value") -> alt.Y:
     if look.log:
-        axis = alt.Axis(title=look.y_title, format="~g", values=alt.ExprRef(LOG_TICKS))
+        axis = alt.Axis(title=look.y_title, labelExpr=LOG_LABELS, values=alt.ExprRef(LOG_TICKS))
         return alt.Y(f"{field}:Q", scale=alt.Scale(type="log", nice=False), axis=axis)
-    axis = alt.Axis(title=look.y_title, tickCount=look.height // 50)
+    axis = alt.Axis(title=look.y_title, format="~g", tickCount=look.height // 50)
     return alt.Y(f"{field}:Q", scale=alt.Scale(zero=look.zero), axis=axis)
 
 

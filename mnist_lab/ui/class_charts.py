@@ -14,7 +14,8 @@ from mnist_lab.ui.chart_specs import BLUE, GREY, SMALL_CHART_HEIGHT, VERMILLION,
 from mnist_lab.ui.charts import Chart
 
 YOURS, OTHERS = "Your runs", "The others'"
-BINS = 30  # columns in which dots are stacked, over the range of the runs
+BINS = 30  # columns in which dots are stacked, over the range of the axis
+LEAST_REACH = 1.0  # points that the axis spans at least: a few hundredths must not look like a difference
 MOST_CURVES = 60
 
 
@@ -25,24 +26,26 @@ def dots_chart(group: Group, mine: str | None) -> Chart:
     `mine` is the hash of the browser whose runs are marked. The group must not be empty.
     """
     values = [run.accuracy for run in group.runs]
-    low, width = min(values), (max(values) - min(values)) / BINS
+    reach = max(max(values) - min(values), LEAST_REACH)
+    low = max(0.0, min((min(values) + max(values) - reach) / 2, 100.0 - reach))
     heights: dict[int, int] = {}
     dots: list[Row] = []
     for run in sorted(group.runs, key=lambda run: run.accuracy):
-        column = int((run.accuracy - low) / width) if width else 0
+        column = int((run.accuracy - low) / reach * BINS)
         heights[column] = heights.get(column, 0) + 1
         whose = YOURS if mine is not None and run.owner_hash == mine else OTHERS
         dots.append({"value": run.accuracy, "place": heights[column], "whose": whose, "seed": run.seed})
+    top = max(2, *heights.values())  # on an axis up to 1 there is a tick at a half as well, which would read 1
     found = spread(group)
     mean = found.mean if found else values[0]
     left, right = found.interval if found and found.interval else (mean, mean)
-    band = [{"low": left, "high": right, "mean": mean}]
+    band = [{"low": left, "high": right, "mean": mean, "from": low, "to": low + reach, "top": top}]
     return Chart(_dots_spec(), {"dots": pa.Table.from_pylist(dots), "band": pa.Table.from_pylist(band)})
 
 
 @lru_cache(maxsize=1)
 def _dots_spec() -> str:
-    axis = alt.Axis(title="Test accuracy after the last epoch (%)", grid=False, tickCount=6)
+    axis = alt.Axis(title="Test accuracy after the last epoch (%)", grid=False, tickCount=6, format="~g")
     scale = alt.Scale(zero=False, nice=True, padding=12)
     height = alt.Y("place:Q", axis=alt.Axis(title="Runs, stacked", format="d", tickMinStep=1, tickCount=5),
                    scale=alt.Scale(domainMin=0.4, nice=False, padding=12))
@@ -62,8 +65,9 @@ def _dots_spec() -> str:
     line = band.mark_rule(color=GREY, strokeWidth=2, aria=False).encode(
         x=alt.X("mean:Q", axis=axis), tooltip=[alt.Tooltip("mean:Q", title="Mean (%)", format=".2f")],
     )
+    ends = band.mark_rule(opacity=0, aria=False).encode(x=alt.X("from:Q", axis=axis), x2="to:Q", y="top:Q")
     description = "Dot plot: the test accuracy in per cent of every run of the class, with the mean and its interval."
-    chart = alt.layer(within, line, dots).properties(description=description, height=SMALL_CHART_HEIGHT)
+    chart = alt.layer(ends, within, line, dots).properties(description=description, height=SMALL_CHART_HEIGHT)
     return chart.to_json(indent=None)
 
 

@@ -1,13 +1,13 @@
-"""Class mode in one session: which settings are locked here and why, and whether this is the teacher's.
+"""Class mode in one session: which settings are locked here and why, and whether this is the teacher's browser.
 
-Without class mode nothing is locked and nobody is a teacher. What only `state` may touch, it asks `page_state` for.
+Without class mode nothing is locked and nobody is a teacher. Who is one, the class itself knows, by the browser.
 """
 
 from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from mnist_lab.config_forms import same_setting
 from mnist_lab.presets import DEFAULT_PRESET, PRESETS
 from mnist_lab.runs.job import Job
 from mnist_lab.runs.record import RunError
-from mnist_lab.ui import cache, page_state, token
+from mnist_lab.ui import cache, token
 
 PAGE, VIEW = "Class", "mnist_lab/ui/views/class.py"
 CLASS_PRESET = "noisy-1000"  # what the Train page opens with where the default preset is too much for a class
@@ -100,9 +100,23 @@ def to_be_run(config: RunConfig, by_link: Mapping[str, Any], live: list[Job]) ->
     return config.replace(seed=here.seed_for(config, me, live)) if SEED in free else config
 
 
+def refused(configs: Collection[RunConfig]) -> str | None:
+    """Why this browser may not start these runs together, whatever is under way; None if it may."""
+    here = room()
+    if here is None or here.is_trusted(owner()):
+        return None
+    task, limits = here.task, here.limits
+    if any(broken(task, config) for config in configs):
+        return "The task that your teacher has set does not allow this race."
+    if len(configs) > min(limits.queue, limits.queue_each) or any(limits.problems(config) for config in configs):
+        return "The limits of this class do not allow this race."
+    return None
+
+
 def is_teacher() -> bool:
-    """Whether the teacher has logged in, in this session."""
-    return room() is not None and page_state.memory(PAGE).get("teacher", False)
+    """Whether the teacher is logged in in this browser, whatever the tab."""
+    here = room()
+    return here is not None and here.is_trusted(owner())
 
 
 def password() -> str | None:
@@ -118,19 +132,17 @@ def password() -> str | None:
 
 
 def log_in(given: str) -> bool:
-    """Make this session the teacher's if that is the password. Returns whether it is."""
+    """Make this browser the teacher's if that is the password. Returns whether it is."""
     known, here, me = password(), room(), owner()
     right = known is not None and hmac.compare_digest(known.encode(), given.encode())
     if not right or here is None or me is None:
         time.sleep(WRONG_SECONDS)
         return False
-    page_state.memory(PAGE)["teacher"] = True
     here.trust(me)
     return True
 
 
 def log_out() -> None:
-    """Make this session a student's again."""
-    page_state.memory(PAGE).pop("teacher", None)
+    """Make this browser a student's again."""
     if (here := room()) and (me := owner()):
         here.distrust(me)

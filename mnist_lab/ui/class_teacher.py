@@ -9,7 +9,7 @@ import streamlit as st
 
 from mnist_lab.classroom.locks import EVERYTHING, SEED, link_query
 from mnist_lab.classroom.pool import Group, setting_of
-from mnist_lab.classroom.room import Classroom
+from mnist_lab.classroom.room import TRUST_HOURS, Classroom
 from mnist_lab.config import KNOBS
 from mnist_lab.config_forms import short_value
 from mnist_lab.runs.record import RunError
@@ -42,8 +42,8 @@ def show_teacher(room: Classroom, group: Group | None) -> None:
             _log_in()
         return
     st.markdown(
-        ":green-badge[Logged in] In this browser no limit and no task holds for you, and you choose the seed of a run "
-        "yourself, until you log out."
+        ":green-badge[Logged in] In this browser, in every tab, no limit and no task holds for you, and you choose the "
+        f"seed of a run yourself, until you log out, and for {TRUST_HOURS} hours at most."
     )
     _task(room, locked)
     show_runs(room, group)
@@ -119,7 +119,10 @@ def _log_in() -> None:
         st.form_submit_button("Log in", on_click=_try)
     if _memory().pop("wrong", False):
         st.error("That is not the password.")
-    st.caption("It lets you stop, delete and clear all runs, and set a task. It ends when this page is closed.")
+    st.caption(
+        "It lets you stop, delete and clear all runs, and set a task. It holds in every tab of this browser until you "
+        f"log out, and for {TRUST_HOURS} hours at most. Closing the page does not log you out."
+    )
 
 
 def _try() -> None:
@@ -147,6 +150,7 @@ def _task(room: Classroom, locked: Sequence[str]) -> None:
             "End the task", key="class_end_task", disabled=not task, on_click=_change,
             args=(lambda: room.set_task({}),),
         )
+    st.caption("A task holds for races and lessons too: a race with settings that it does not allow cannot be started.")
     for problem in _memory().pop("problems", []):
         st.error(plain(problem))
 

@@ -11,10 +11,10 @@ from mnist_lab.lessons.figures import Rows, race_rows
 from mnist_lab.lessons.model import Lesson, Visit
 from mnist_lab.runs.race import Race, RaceStore, start_race
 from mnist_lab.runs.record import RunError
-from mnist_lab.ui import cache, lessons_state, race_model, race_text, source, state
+from mnist_lab.ui import cache, class_state, lessons_state, race_model, race_text, source, state
 from mnist_lab.ui.lessons_links import go_button
 from mnist_lab.ui.lessons_state import url
-from mnist_lab.ui.lessons_text import PREDICT_FIRST
+from mnist_lab.ui.lessons_text import PREDICT_FIRST, RECORDED_INSTEAD
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.race_live import POLL_SECONDS, follow_race, show_verdict
 from mnist_lab.ui.race_model import RaceModel
@@ -83,6 +83,9 @@ def _why_not(lesson: Lesson, predicted: bool, status: dict) -> str | None:
         return cache.engine_problem()
     if problems := too_few(lesson.race.contestants, status):
         return " ".join(problems)
+    runs = [one.config.replace(seed=seed) for seed in range(lesson.race.seeds) for one in lesson.race.contestants]
+    if (refused := class_state.refused(runs)) and _of_the_class(lesson) is None:  # one that is there starts nothing
+        return f"{refused} {RECORDED_INSTEAD}"
     return "One moment: waiting for the browser." if state.owner_hash() is None else None
 
 

@@ -8,6 +8,7 @@ from mnist_lab.lessons.figures import Rows
 from mnist_lab.ui.mistakes_game_text import Line
 
 PREDICT_FIRST = "Predict first: the button waits for it."
+RECORDED_INSTEAD = "You can look at the recorded runs instead."
 NOT_SO = (
     "The runs that are recorded here do not bear out everything that this lesson says. What they show stands below the "
     "explanation; where the two differ, believe the runs."

@@ -146,7 +146,7 @@ def _curves_spec(look: Curves, count: int, marked: bool) -> str:
     ticks = {"values": look.x_values} if look.x_values else {"tickCount": 5}
     x = alt.X("x:Q", scale=scale, axis=alt.Axis(title=look.x_title, format=look.x_format, grid=False, **ticks))
     y_scale = alt.Scale(domain=look.y_domain) if look.y_domain else alt.Scale(zero=False)
-    y = alt.Y("y:Q", scale=y_scale, axis=alt.Axis(title=look.y_title, tickCount=5))
+    y = alt.Y("y:Q", scale=y_scale, axis=_y_axis(look.y_title))
     base = alt.Chart(alt.NamedData("points")).encode(x=x, y=y, color=_color(series))
     dash = alt.StrokeDash("series:N", scale=_scale(series, [list(one.dash) for one in series]), legend=_legend(series))
     tooltip = [
@@ -171,7 +171,7 @@ def _points_spec(look: Points, columns: tuple[str, ...]) -> str:
     shapes = _scale(series, [one.shape for one in series])
     encoding: dict[str, Any] = {
         "x": alt.X("x:O", sort=list(columns), axis=axis),
-        "y": alt.Y("y:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=look.y_title, tickCount=5)),
+        "y": alt.Y("y:Q", scale=alt.Scale(zero=False), axis=_y_axis(look.y_title)),
         "color": _color(series, None), "shape": alt.Shape("series:N", scale=shapes, legend=_legend(series, None)),
         "description": "label:N", "tooltip": [alt.Tooltip("label:N", title=" ")],
     }
@@ -181,6 +181,10 @@ def _points_spec(look: Points, columns: tuple[str, ...]) -> str:
     # One after the other, so that the second series lies on top.
     layers = [_only(base, one).mark_point(filled=True, size=35 + 20 * n, opacity=0.8) for n, one in enumerate(series)]
     return alt.layer(*layers).properties(description=look.description, height=look.height).to_json(indent=None)
+
+
+def _y_axis(title: str) -> alt.Axis:
+    return alt.Axis(title=title, tickCount=5, format="~g")  # without a format, equal values are labelled 1.000000
 
 
 def _only(base: alt.Chart, one: Series) -> alt.Chart:

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "runs"))
 import fake_training as fake
 
 from mnist_lab.classroom.limits import Limits
-from mnist_lab.classroom.room import SEEDS, Classroom, own_seed
+from mnist_lab.classroom.room import SEEDS, TRUST_HOURS, Classroom, own_seed
 from mnist_lab.classroom.text import estimate, group_seconds, line_text, wait_text
 from mnist_lab.runs.queue import RunQueue
 from mnist_lab.runs.record import RunError
@@ -105,6 +105,18 @@ def test_nothing_holds_for_the_teacher_until_the_logout(open_class):
     room.distrust(TEACHER)
     with pytest.raises(RunError):
         queue.submit(CONFIG, owner=TEACHER)
+
+
+def test_a_teacher_is_logged_out_after_some_hours(store):
+    now = [100.0]
+    room = Classroom(store, Limits(), clock=lambda: now[0])
+    room.trust(TEACHER)
+    now[0] += TRUST_HOURS * 3600 - 1
+    assert room.is_trusted(TEACHER)
+    now[0] += 1
+    assert not room.is_trusted(TEACHER)
+    room.trust(TEACHER)
+    assert room.is_trusted(TEACHER) and not room.is_trusted(ONE)
 
 
 def test_each_browser_has_a_seed_and_each_of_its_runs_another(open_class, store):

@@ -29,14 +29,14 @@ class ClassLab(Lab):
     """Make it with a test's `tmp_path` and `monkeypatch`, and limits by name; `close` it in the end."""
 
     def __init__(self, tmp_path, monkeypatch, **limits):
-        self.room, self._limits = None, limits
+        self.room, self._limits, self.now = None, limits, 0.0  # `now`: what the clock of the room says
         super().__init__(tmp_path, monkeypatch)
         monkeypatch.setattr(cache, "classroom", lambda: self.room)
         monkeypatch.setattr(pool, "FRESH_SECONDS", 0)
         monkeypatch.setattr(class_state, "WRONG_SECONDS", 0)
 
     def use(self, train, load_data=fake_training.load_data) -> RunQueue:
-        self.room = self.room or Classroom(self.store, Limits(**self._limits))
+        self.room = self.room or Classroom(self.store, Limits(**self._limits), clock=lambda: self.now)
         self.queue = RunQueue(self.store, 1, train=train, load_data=load_data, admit=self.room.admit)
         self.queues.append(self.queue)
         return self.queue

@@ -15,6 +15,7 @@ from mnist_lab.ui.chart_specs import (
     BLUE,
     GREEN,
     GREY,
+    LOG_LABELS,
     LOG_TICKS,
     VERMILLION,
     LineChart,
@@ -173,17 +174,18 @@ def test_loss_is_drawn_before_the_first_epoch_ends():
 
 def ticks(low: float, high: float) -> list[float]:
     """What Vega makes of LOG_TICKS, with Python in JavaScript's place."""
-    test, ticks_of_either = LOG_TICKS.split(" ? ")
+    *cases, otherwise = LOG_TICKS.split(" : ")
     words = {
         "domain": lambda _: (low, high), "pow": pow, "floor": math.floor, "ceil": math.ceil, "log": math.log,
         "LN10": math.log(10),
         "sequence": lambda start, stop, step: [start + i * step for i in range(math.ceil((stop - start) / step))],
     }
-    made = eval(ticks_of_either.split(" : ")[not eval(test, words)], words)
+    tests = (case.split(" ? ") for case in cases)
+    made = eval(next((these for test, these in tests if eval(test, words)), otherwise), words)
     return [tick for tick in made if low <= tick <= high]
 
 
-@given(st.floats(1e-4, 50), st.floats(1.0001, 1000))
+@given(st.floats(1e-12, 50), st.floats(1.0001, 1e6))
 def test_a_logarithmic_axis_has_ticks_however_short_it_is(low, ratio):
     made = ticks(low, low * ratio)
     assert 1 < len(made) < 20 and len({f"{tick:g}" for tick in made}) == len(made)
@@ -192,6 +194,16 @@ def test_a_logarithmic_axis_has_ticks_however_short_it_is(low, ratio):
 def test_ticks_are_round():
     assert [f"{tick:g}" for tick in ticks(2.25, 2.36)] == ["2.26", "2.28", "2.3", "2.32", "2.34"]
     assert ticks(0.03, 1.2) == [0.05, 0.1, 0.2, 0.5, 1.0]
+    assert ticks(5e-10, 0.05) == [1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2], "powers of ten over many decades"
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_labels_of_an_axis_are_short(log):
+    spec = line_chart_spec(LineChart(series=(Series("a", "A"),), y_title="", description="", log=log), 2)
+    axes = [layer["encoding"]["y"]["axis"] for layer in json.loads(spec)["layer"] if "y" in layer["encoding"]]
+    for axis in axes:
+        assert axis.get("labelExpr") == LOG_LABELS if log else axis["format"] == "~g"
+    assert axes and "datum.value < 0.001 ? '~e'" in LOG_LABELS
 
 
 def test_losses_of_zero_and_nan_do_not_break_the_logarithm():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -11,15 +12,16 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from class_lab import CLASS_PAGE, PASSWORD, ClassLab
-from lab import OTHER, OWNER, TRAIN_PAGE, Lab, button, words
+from lab import OTHER, OWNER, TRAIN_PAGE, Lab, button, query, words
 from test_state import of
 
 from mnist_lab.classroom.locks import parse_lock
+from mnist_lab.classroom.room import TRUST_HOURS
 from mnist_lab.config import RunConfig
 from mnist_lab.config_forms import from_query
 from mnist_lab.contestants import varied
 from mnist_lab.runs.race import RaceStore, start_race
-from mnist_lab.ui import class_charts, class_state, class_teacher, lessons_state, token
+from mnist_lab.ui import class_charts, class_state, class_teacher, class_view, lessons_state, page_state, token
 
 SETTING = RunConfig(train_images=300, epochs=3)
 OTHER_SETTING = SETTING.replace(norm="ghost")
@@ -57,7 +59,74 @@ def test_the_runs_of_one_setting_in_one_picture_with_what_follows(lab):
     other = lab.room.pool().group_of(OTHER_SETTING)
     linked = lab.open(CLASS_PAGE, setting=other.key)
     assert "The class's one run of this setting" in words(linked) and "One run does not show" in words(linked)
-    assert "The class's 3 runs" in words(lab.open(CLASS_PAGE, setting="nonsense"))
+
+
+def test_a_link_whose_setting_has_no_runs_says_so(lab):
+    runs(lab, (85.0, 86.0))
+    runs(lab, (90.0,), OTHER_SETTING)
+    at = lab.open(CLASS_PAGE, setting="nonsense")
+    assert class_view.GONE in words(at) and "The class's 2 runs" in words(at)
+    assert query(at) == {"setting": "nonsense"}, "runs of it may still come"
+    other = lab.room.pool().group_of(OTHER_SETTING).key
+    of(at.selectbox, "Setting").set_value(other).run()
+    assert class_view.GONE not in words(at) and query(at) == {"setting": other}
+
+
+def test_the_address_names_the_setting_shown_though_nobody_chose_it(lab, monkeypatch):
+    runs(lab, (85.0, 86.0))
+    runs(lab, (90.0,), OTHER_SETTING)
+    bare = lab.open(CLASS_PAGE, browser=OTHER)
+    assert query(bare) == {"setting": lab.room.pool().group_of(SETTING).key}
+    mine = lab.open(norm="ghost", train_images="300", epochs="3")
+    mine.query_params.clear()  # as links between pages do
+    mine.switch_page(CLASS_PAGE).run()
+    assert query(mine) == {"setting": lab.room.pool().group_of(OTHER_SETTING).key}
+    assert "The class's one run" in words(lab.open(CLASS_PAGE, browser=OTHER, **query(mine)))
+    monkeypatch.setattr(page_state, "LATE_SECONDS", 0)
+    monkeypatch.setattr(page_state, "OWN_SECONDS", 0)
+    runs(lab, (90.0, 91.0, 92.0, 93.0), OTHER_SETTING)
+    bare.query_params.clear()  # Back, to the address before
+    bare.run()
+    assert query(bare) == {}, "written anew, Back would lead nowhere"
+    assert "The class's 2 runs" in words(bare), "what was shown before"
+
+
+def test_a_setting_that_is_gone_makes_room_for_another_in_the_address_too(lab):
+    runs(lab, (85.0, 86.0))
+    at = lab.open(CLASS_PAGE)
+    lab.room.delete(lab.room.ids())
+    at.run()
+    assert "No finished run" in words(at)
+    runs(lab, (90.0,), OTHER_SETTING)
+    at.run()
+    assert query(at) == {"setting": lab.room.pool().group_of(OTHER_SETTING).key}
+    assert "The class's one run" in words(at) and class_view.GONE not in words(at), "no link has asked for it"
+
+
+def test_what_is_shown_stays_when_another_setting_gets_more_runs(lab):
+    runs(lab, (85.0, 86.0))
+    runs(lab, (90.0,), OTHER_SETTING)
+    at = log_in(lab.open(CLASS_PAGE))
+    shown = lab.room.pool().group_of(SETTING).key
+    before, read = lab.room.pool(), lab.room.pool
+    runs(lab, (90.0, 91.0, 92.0, 93.0), OTHER_SETTING)
+    assert before.groups[0].key == shown != read().groups[0].key
+
+    class Moving:
+        """The pool of before for the whole page, and what there is now for the part that is drawn again."""
+
+        curve, refresh, asked = read.curve, read.refresh, 0
+
+        def __call__(self):
+            self.asked += 1
+            return before if self.asked == 1 else read()
+
+    lab.room.pool = Moving()
+    for _ in range(2):
+        at.run()
+        assert of(at.selectbox, "Setting").value == shown and "The class's 2 runs" in words(at)
+    at.button(key="class_delete_setting").click().run()
+    assert lab.room.pool().group_of(SETTING) is None and len(lab.room.ids()) == 5
 
 
 def test_the_picture_follows_while_runs_end_and_go(lab):
@@ -76,6 +145,24 @@ def test_nobody_is_named(lab):
     lab.store.rename(id, "Ada Lovelace")
     at = lab.open(CLASS_PAGE, browser=OTHER)
     assert "Ada" not in words(at) and token.owner_hash(OWNER) not in str(at.main)
+
+
+def test_one_run_has_an_axis_that_can_be_read(lab):
+    runs(lab, (80.32,))
+    (group,) = lab.room.pool().groups
+    chart = class_charts.dots_chart(group, None)
+    (band,) = chart.data["band"].to_pylist()
+    assert (band["from"], band["to"], band["top"]) == (pytest.approx(79.82), pytest.approx(80.82), 2)
+    for layer in json.loads(chart.spec)["layer"]:
+        assert layer["encoding"]["x"]["axis"]["format"] == "~g", "else it reads 80.320000"
+
+
+def test_the_axis_of_the_dots_is_no_wider_than_accuracies_can_be(lab):
+    runs(lab, (99.9, 100.0, 100.0))
+    chart = class_charts.dots_chart(lab.room.pool().groups[0], None)
+    (band,) = chart.data["band"].to_pylist()
+    assert (band["from"], band["to"]) == (99.0, 100.0)
+    assert [row["place"] for row in chart.data["dots"].to_pylist()] == [1, 1, 2]
 
 
 def test_the_dots_are_one_a_run_stacked_and_mine_are_marked(lab):
@@ -149,7 +236,7 @@ def test_a_wrong_password_opens_nothing(lab, wrong):
     assert not lab.room.is_trusted(token.owner_hash(OWNER))
 
 
-def test_the_teacher_stops_deletes_and_clears_for_this_session_only(lab):
+def test_the_teacher_stops_deletes_and_clears_in_this_browser_only(lab):
     lab.gated()
     runs(lab, (85.0, 86.0))
     runs(lab, (90.0,), OTHER_SETTING)
@@ -158,7 +245,9 @@ def test_the_teacher_stops_deletes_and_clears_for_this_session_only(lab):
     live = [lab.submit(owner=OTHER, config=SETTING.replace(seed=number)) for number in (20, 21)]
     lab.gate.wait()
     at = log_in(lab.open(CLASS_PAGE))
-    assert "Logged in" in words(at) and not [one for one in lab.open(CLASS_PAGE).button if one.label == "Stop all"]
+    assert "Logged in" in words(at)
+    other = lab.open(CLASS_PAGE, browser=OTHER)
+    assert not [one for one in other.button if one.label in ("Stop all", "Log out")]
     of(at.selectbox, "Run").set_value(live[1].id).run()
     button(at, "Stop this run").click().run()
     assert live[1].state == "stopped" and live[0].state == "running"
@@ -202,9 +291,21 @@ def test_the_teacher_sets_a_task_for_all_and_is_free_of_it_until_the_logout(lab)
 def test_a_late_click_after_the_logout_does_nothing(lab):
     lab.finished(85.0)
     at = log_in(lab.open(CLASS_PAGE))
-    at.session_state["mnist_lab_pages"]["Class"].memory.pop("teacher")
+    lab.room.distrust(token.owner_hash(OWNER))
     at.button(key="class_clear").click().run()
     assert len(lab.room.ids()) == 1
+
+
+def test_the_login_is_there_in_every_tab_until_the_logout_or_some_hours_later(lab):
+    log_in(lab.open(CLASS_PAGE))
+    tab = lab.open(CLASS_PAGE)
+    assert "Logged in" in words(tab) and "for 4 hours at most" in words(tab)
+    button(lab.open(CLASS_PAGE), "Log out").click().run()
+    tab.run()
+    assert "Logged in" not in words(tab) and "Closing the page does not log you out" in words(tab)
+    log_in(tab)
+    lab.now += TRUST_HOURS * 3600
+    assert "Logged in" in words(tab) and "Logged in" not in words(tab.run())
 
 
 def test_secrets_that_cannot_be_read_are_said(lab, monkeypatch):

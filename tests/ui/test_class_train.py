@@ -167,6 +167,30 @@ def test_the_class_has_one_race_of_a_lesson_together(lab, monkeypatch):
     assert query(again)["race"] != race.id, "one that lost a run is not the lesson's any more"
 
 
+def test_a_lesson_that_the_task_does_not_allow_cannot_be_run_and_says_what_can_be_done(lab):
+    lab.room.set_task({"norm": "layer"})
+    at = lab.open(LESSONS_PAGE, lesson="no-difference")
+    at.radio[0].set_value(1).run()
+    assert button(at, "Run it").disabled and not button(at, "Show the recorded runs").disabled
+    assert "The task that your teacher has set does not allow this race. You can look at the recorded" in words(at)
+    lab.room.trust(token.owner_hash(OTHER))
+    teacher = lab.open(LESSONS_PAGE, OTHER, lesson="no-difference")
+    teacher.radio[0].set_value(1).run()
+    button(teacher, "Run it").click().run()
+    (race,) = RaceStore(lab.store).list()
+    button(at.run(), "Run it").click().run()
+    assert query(at)["race"] == race.id, "what the teacher has run is there for all"
+
+
+@pytest.mark.parametrize("limits", [{"epochs": 1}, {"queue_each": 3}])
+def test_a_lesson_beyond_the_limits_cannot_be_run(tmp_path, monkeypatch, limits):
+    lab = ClassLab(tmp_path, monkeypatch, **limits)
+    at = lab.open(LESSONS_PAGE, lesson="no-difference")
+    at.radio[0].set_value(1).run()
+    assert button(at, "Run it").disabled and "The limits of this class do not allow this race." in words(at)
+    lab.close()
+
+
 def test_the_place_in_line_and_an_estimate_that_says_what_it_is(lab):
     lab.gated()
     for number in range(2):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -126,6 +127,14 @@ def test_words_on_sizes():
     said = text.turned_text(own, {1: 1.0, 2: 8.0, 3: 1.0})
     assert said.endswith("After epoch 2 it is 0.5 times that of the run beside it.")
     assert "times" not in text.turned_text(own, None)
+
+
+@pytest.mark.parametrize("chart", [
+    charts.points_chart(GAMMA, [("norm1", charts.OWN, 1.0, "frozen")]), charts.curves_chart(LOOK, [(0, 80.32)]),
+])
+def test_equal_values_have_a_short_label(chart):
+    axes = [layer["encoding"]["y"]["axis"] for layer in json.loads(chart.spec)["layer"] if "y" in layer["encoding"]]
+    assert {axis["format"] for axis in axes} == {"~g"}, "else it reads 1.000000"
 
 
 def test_words_on_gammas():
