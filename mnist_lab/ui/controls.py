@@ -137,14 +137,14 @@ def _preset_title(name: str) -> str:
 
 
 def _take_preset(key: str) -> None:
-    name = state.widget_value(PRESET, key)
-    if name != CUSTOM:
+    latest, name = state.is_latest(PRESET, key), state.widget_value(PRESET, key)
+    if latest and name != CUSTOM:
         values = state.values()
         origin = {n: values[n] for n in ("seed", "device", "precision")}
         state.set_config(PRESETS[name].config.replace(**origin))
 
 
 def _take_augmentation(key: str) -> None:
-    name = state.widget_value(RECIPE, key)
-    if name != CUSTOM:
+    latest, name = state.is_latest(RECIPE, key), state.widget_value(RECIPE, key)
+    if latest and name != CUSTOM:
         state.set_values(**AUGMENTATIONS[name][1])

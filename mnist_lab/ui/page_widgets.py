@@ -118,8 +118,9 @@ class PageWidgets:
 
     def _take(self, name: str, key: str, to_text: ToText = str) -> None:
         """The callback of all of them: what the user chose is the value now."""
+        latest = state.is_latest(self._id(name), key)
         chosen = to_text(state.widget_value(self._id(name), key))
-        if self._heeds():
+        if latest and self._heeds():
             self.go(**dict.fromkeys(self._resets(name)) | {name: chosen})
 
     def _id(self, name: str) -> str:

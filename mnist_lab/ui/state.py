@@ -134,7 +134,11 @@ def set_config(config: RunConfig) -> None:
     """Set every control."""
     state = _state()
     state.base = preset_of(config)
-    _set(state, config.to_dict())
+    new = config.to_dict()
+    for name in [name for name in KNOBS if state.values[name] != new[name]]:
+        state.widgets.pop(name, None)  # it may not be drawn again, and then nothing else says that it is out of date
+        state.widgets.pop(exact_name(name), None)
+    _set(state, new)
 
 
 def set_values(**changes: Any) -> None:
@@ -237,13 +241,28 @@ def widget(name: str, value: Any, options: Sequence[Any] = ()) -> tuple[str, Any
     return key, value
 
 
+def exact_name(name: str) -> str:
+    """The name, for `widget`, of the field for an exact value that stands beside a knob's slider."""
+    return f"{name}_exact"
+
+
 def widget_value(name: str, key: str) -> Any:
     """What the user chose, for the callback of the widget `name` that was drawn with `key`."""
     value = st.session_state[key]
-    known = _state().widgets[name]
-    if known.key == key:
+    known = _state().widgets.get(name)
+    if known and known.key == key:
         known.latest = value
     return value
+
+
+def is_latest(name: str, key: str) -> bool:
+    """Whether the widget `name` was last drawn with `key`: else a callback must change nothing.
+
+    When the value came from elsewhere, a preset say, and a widget with another key or none stands for it now, a message
+    of the browser that was on its way still has the old one. Streamlit has forgotten that one, and calls it changed.
+    """
+    known = _state().widgets.get(name)
+    return known is not None and known.key == key
 
 
 def typed(name: str) -> Any:

@@ -42,11 +42,6 @@ def show_knob(name: str, problems: dict[str, str]) -> None:
         st.error(plain(problems[name]))
 
 
-def exact_name(name: str) -> str:
-    """The name, for `state.widget`, of the field for an exact value that stands beside a knob's slider."""
-    return f"{name}_exact"
-
-
 def caption(name: str, value: Any) -> str:
     """A value as the page shows it: "off" for a knob at 0 that has suggestions, "all" images."""
     if value == ALL:
@@ -131,7 +126,7 @@ def _log_scale(name: str, locked: bool) -> None:
         knob.label, options, default, format_func=lambda option: caption(name, option), key=key, help=knob.help,
         on_change=_take, args=(name, key), disabled=locked,
     )
-    exact = exact_name(name)
+    exact = state.exact_name(name)
     key, default = state.widget(exact, _exact_text(name, value))
     field.text_input(
         f"{knob.label}: exact value", default, key=key, label_visibility="collapsed", on_change=_take_exact,
@@ -151,7 +146,7 @@ def _exact_text(name: str, value: Any) -> str:
     if name in state.rejected():
         return state.rejected()[name][0]
     short = caption(name, value)
-    candidates = [state.typed(exact_name(name)), short]
+    candidates = [state.typed(state.exact_name(name)), short]
     return next((text for text in candidates if text is not None and _means(name, text) == value), to_text(value))
 
 
@@ -168,16 +163,20 @@ def _factor(name: str) -> int:
 
 
 def _take(name: str, key: str) -> None:
-    state.set_values(**{name: state.widget_value(name, key)})
+    if state.is_latest(name, key):
+        state.set_values(**{name: state.widget_value(name, key)})
 
 
 def _take_slider(name: str, key: str) -> None:
-    # Rounded: a slider's hundredths are sums of binary fractions.
-    state.set_values(**{name: round(state.widget_value(name, key) / _factor(name), DIGITS)})
+    if state.is_latest(name, key):
+        # Rounded: a slider's hundredths are sums of binary fractions.
+        state.set_values(**{name: round(state.widget_value(name, key) / _factor(name), DIGITS)})
 
 
 def _take_exact(name: str, key: str) -> None:
-    text = state.widget_value(exact_name(name), key)
+    if not state.is_latest(state.exact_name(name), key):
+        return
+    text = state.widget_value(state.exact_name(name), key)
     try:
         state.set_values(**{name: parse_exact(name, text)})
     except ConfigError as error:

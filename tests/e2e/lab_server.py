@@ -139,8 +139,8 @@ def go_to(page: Page, title: str) -> None:
     ready(page)
 
 
-def choose(page: Page, label: str, option: str) -> None:
-    """An option of a box for one or for several.
+def choose(page: Page, label: str, option: str, several: bool = False) -> None:
+    """An option of a box for one or for `several`.
 
     A list of options closes when anything around its box is scrolled: by Playwright on its way to the box, or by an
     expander that is still opening. People wait for both.
@@ -150,8 +150,10 @@ def choose(page: Page, label: str, option: str) -> None:
     box.evaluate(STANDS_STILL)
     box.fill(option)  # a long list is not drawn as a whole
     page.get_by_role("option", name=option, exact=True).click()
-    page.keyboard.press("Escape")  # a box for several stays open
+    page.wait_for_timeout(300)
     ready(page)
+    if several:
+        page.keyboard.press("Escape")  # such a box stays open; before it has the choice, Escape takes that back
 
 
 def start_button(page: Page) -> Locator:

@@ -70,7 +70,7 @@ def test_the_teacher_locks_for_all_and_clears_on_a_phone_in_the_dark(server, bro
     teacher.get_by_text("See the class's runs in one picture").click()
     teacher.get_by_role("heading", level=1, name="The class's runs").wait_for()
     teacher.get_by_text("A link for the class", exact=True).click()
-    choose(teacher, "Locked", "Norm")
+    choose(teacher, "Locked", "Norm", several=True)
     expect(teacher.get_by_text("lock=norm")).to_be_visible()
     teacher.get_by_text("Log in", exact=True).first.click()
     teacher.get_by_label("Password", exact=True).fill(PASSWORD)

@@ -24,7 +24,7 @@ def set_up(page, server, settings: dict) -> None:
     choose(page, "These settings", "The settings on my Train page")
     choose(page, "but with another", "Ghost batches (num_splits)")
     expect(page.get_by_text("Who races (5)")).to_be_visible()
-    choose(page, "Ghost batches (num_splits)", "2")
+    choose(page, "Ghost batches (num_splits)", "2", several=True)
     expect(page.get_by_text("Who races (6)")).to_be_visible()
 
 
