@@ -150,10 +150,9 @@ def choose(page: Page, label: str, option: str, several: bool = False) -> None:
     box.evaluate(STANDS_STILL)
     box.fill(option)  # a long list is not drawn as a whole
     page.get_by_role("option", name=option, exact=True).click()
-    page.wait_for_timeout(300)
-    ready(page)
     if several:
-        page.keyboard.press("Escape")  # such a box stays open; before it has the choice, Escape takes that back
+        page.keyboard.press("Escape")  # such a box stays open, and hides the rest of the page
+    ready(page)
 
 
 def start_button(page: Page) -> Locator:
