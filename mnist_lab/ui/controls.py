@@ -10,7 +10,7 @@ import streamlit as st
 from mnist_lab.config import GROUPS, KNOBS, RunConfig
 from mnist_lab.config_forms import AUGMENTATION, differences, title
 from mnist_lab.presets import AUGMENTATIONS, PRESETS, preset_of
-from mnist_lab.ui import cache, state
+from mnist_lab.ui import cache, state, widget_state
 from mnist_lab.ui.widgets import changes_text, show_knob
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def show_preset() -> None:
     name = preset_of(config) if config else None
     options = [*([] if name else [CUSTOM]), *PRESETS]
     locked = KNOBS.keys() <= state.locks().keys()
-    key, default = state.widget(PRESET, name or CUSTOM, options)
+    key, default = widget_state.widget(PRESET, name or CUSTOM, options)
     st.selectbox(
         "Preset", options, options.index(default), format_func=_preset_title, key=key, on_change=_take_preset,
         args=(key,), help="Sets all controls at once. Seed, device and precision stay as they are.",
@@ -90,7 +90,7 @@ def _show_augmentation() -> None:
     locked = [name for name in current if name in state.locks()]
     name = next((n for n, (_, knobs) in AUGMENTATIONS.items() if knobs == current), CUSTOM)
     options = [*AUGMENTATIONS] + [CUSTOM] * (name == CUSTOM)
-    key, default = state.widget(RECIPE, name, options)
+    key, default = widget_state.widget(RECIPE, name, options)
     st.selectbox(
         "Augmentation", options, options.index(default), key=key, on_change=_take_augmentation, args=(key,),
         format_func=lambda n: CUSTOM if n == CUSTOM else AUGMENTATIONS[n][0],
@@ -137,7 +137,7 @@ def _preset_title(name: str) -> str:
 
 
 def _take_preset(key: str) -> None:
-    latest, name = state.is_latest(PRESET, key), state.widget_value(PRESET, key)
+    latest, name = widget_state.is_latest(PRESET, key), widget_state.widget_value(PRESET, key)
     if latest and name != CUSTOM:
         values = state.values()
         origin = {n: values[n] for n in ("seed", "device", "precision")}
@@ -145,6 +145,6 @@ def _take_preset(key: str) -> None:
 
 
 def _take_augmentation(key: str) -> None:
-    latest, name = state.is_latest(RECIPE, key), state.widget_value(RECIPE, key)
+    latest, name = widget_state.is_latest(RECIPE, key), widget_state.widget_value(RECIPE, key)
     if latest and name != CUSTOM:
         state.set_values(**AUGMENTATIONS[name][1])

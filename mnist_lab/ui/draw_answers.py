@@ -12,7 +12,7 @@ from mnist_lab.presets import PRESETS
 from mnist_lab.runs.library import Library
 from mnist_lab.runs.networks import network_of
 from mnist_lab.runs.record import RunError, RunSummary
-from mnist_lab.ui import draw_charts, page_state, run_text, state
+from mnist_lab.ui import draw_charts, page_state, run_text, widget_state
 from mnist_lab.ui.draw_state import PART, url
 from mnist_lab.ui.pictures import maps_uri, saliency_uri
 from mnist_lab.verdict_text import article
@@ -109,7 +109,7 @@ def show_table(said: list[Said], chosen: Said) -> None:
     ids = [one.run.id for one in said]
     # Another table for another choice, with the right row ticked: a click on a cell does not move the tick, and to tick
     # a row of a table that is there freezes the browser if it is sorted (Streamlit 1.67).
-    key, _ = state.widget("draw_table", chosen.run.id, tuple(ids))
+    key, _ = widget_state.widget("draw_table", chosen.run.id, tuple(ids))
     st.dataframe(
         [
             {

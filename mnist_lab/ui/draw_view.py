@@ -15,7 +15,7 @@ from mnist_lab.digitize import STEPS, Digitized, DigitizeError, Source, digitize
 from mnist_lab.runs.library import Library
 from mnist_lab.runs.networks import default_variant
 from mnist_lab.runs.record import RunSummary
-from mnist_lab.ui import cache, draw_answers, draw_charts, draw_state, state
+from mnist_lab.ui import cache, draw_answers, draw_charts, draw_state, widget_state
 from mnist_lab.ui.draw_answers import Said
 from mnist_lab.ui.draw_input import show_input
 from mnist_lab.ui.draw_keep import show_keep
@@ -134,11 +134,11 @@ def _steps(done: Digitized | None, digit: int | None) -> None:
     """The way to 28 x 28, every step with its picture, and the switches."""
     st.subheader("The way to 28 x 28")
     on = draw_state.steps()
-    key, default = state.widget("draw_steps", on, tuple(STEPS))
+    key, default = widget_state.widget("draw_steps", on, tuple(STEPS))
     st.pills(
         "Steps that are on: switch one off to see why it is there", list(STEPS), selection_mode="multi",
         default=default, key=key, format_func=lambda step: STEPS[step].label,
-        on_change=lambda: draw_state.set_steps(state.widget_value("draw_steps", key)),
+        on_change=lambda: draw_state.set_steps(widget_state.widget_value("draw_steps", key)),
     )
     off = [step for step in STEPS if step not in on]
     with st.container():

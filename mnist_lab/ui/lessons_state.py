@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import streamlit as st
 
 from mnist_lab.lessons.model import Lesson
-from mnist_lab.ui import state
+from mnist_lab.ui import widget_state
 from mnist_lab.ui.page_widgets import PageWidgets
 
 PAGE, VIEW = "Lessons", "mnist_lab/ui/views/lessons.py"
@@ -36,7 +36,7 @@ def prediction(lesson: Lesson) -> int | None:
 def ask(label: str, lesson: Lesson, options: list[str]) -> None:
     """Draw the options of a prediction, none of them chosen until one is."""
     name = f"lessons_predict_{lesson.id}"
-    key, default = state.widget(name, prediction(lesson), tuple(options))
+    key, default = widget_state.widget(name, prediction(lesson), tuple(options))
     st.radio(
         label, range(len(options)), default, format_func=lambda place: options[place], key=key, on_change=_predict,
         args=(name, key, lesson.id),
@@ -44,7 +44,7 @@ def ask(label: str, lesson: Lesson, options: list[str]) -> None:
 
 
 def _predict(name: str, key: str, lesson: str) -> None:
-    chosen = state.widget_value(name, key)
+    chosen = widget_state.widget_value(name, key)
     if chosen is not None:
         _kept("predictions")[lesson] = chosen
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import streamlit as st
 
-from mnist_lab.ui import page_state, state
+from mnist_lab.ui import page_state, widget_state
 
 Options = Mapping[str, str] | Sequence[str]  # texts of the URL: by the name that each has on the page, or as they are
 ToText = Callable[[Any], str | None]
@@ -118,8 +118,8 @@ class PageWidgets:
 
     def _take(self, name: str, key: str, to_text: ToText = str) -> None:
         """The callback of all of them: what the user chose is the value now."""
-        latest = state.is_latest(self._id(name), key)
-        chosen = to_text(state.widget_value(self._id(name), key))
+        latest = widget_state.is_latest(self._id(name), key)
+        chosen = to_text(widget_state.widget_value(self._id(name), key))
         if latest and self._heeds():
             self.go(**dict.fromkeys(self._resets(name)) | {name: chosen})
 
@@ -127,7 +127,7 @@ class PageWidgets:
         return f"{self.page.lower()}_{name}"
 
     def _widget(self, name: str, value: Any, options: Iterable = ()) -> tuple[str, Any]:
-        return state.widget(self._id(name), value, tuple(options))
+        return widget_state.widget(self._id(name), value, tuple(options))
 
 
 def _said(options: Options) -> Callable[[str], str]:

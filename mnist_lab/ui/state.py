@@ -1,5 +1,5 @@
 """The only owner of session state and query parameters: the settings on the page and the run it shows. What the other
-pages show is in `page_state`, which belongs to it.
+pages show is in `page_state` and what the widgets show in `widget_state`, which belong to it.
 
 Widgets are drawn from here and report their changes to here; their own state dies with their page. The URL says the
 same: it is read when the browser brings another one (a link, Back), and written after every change.
@@ -8,7 +8,6 @@ same: it is read when the browser brings another one (a link, Back), and written
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,22 +18,12 @@ from mnist_lab.config import KNOBS, RunConfig, check
 from mnist_lab.config_forms import to_query
 from mnist_lab.presets import PRESETS, preset_of
 from mnist_lab.runs.record import RunError
-from mnist_lab.ui import cache, class_state, page_state
+from mnist_lab.ui import cache, class_state, page_state, widget_state
 from mnist_lab.ui.address import RUN, ignored_text, read_address
 from mnist_lab.ui.class_state import Lock
 
 TRAIN, LESSONS = "Train", "Lessons"
 _KEY = "mnist_lab"
-
-
-@dataclass
-class _Widget:
-    """A widget as it was last drawn: the value it was born with, and the one it shows."""
-
-    key: str
-    default: Any
-    latest: Any
-    options: tuple[Any, ...]
 
 
 @dataclass
@@ -57,8 +46,6 @@ class _State:
     query: dict[str, str] = field(default_factory=dict)
     replaced: page_state.Replaced = field(default_factory=page_state.Replaced)
     changed: bool = False
-    widgets: dict[str, _Widget] = field(default_factory=dict)
-    drawn: int = 0
 
 
 def enter(page: str) -> None:
@@ -135,9 +122,8 @@ def set_config(config: RunConfig) -> None:
     state = _state()
     state.base = preset_of(config)
     new = config.to_dict()
-    for name in [name for name in KNOBS if state.values[name] != new[name]]:
-        state.widgets.pop(name, None)  # it may not be drawn again, and then nothing else says that it is out of date
-        state.widgets.pop(exact_name(name), None)
+    # They may not be drawn again, and then nothing else says that they are out of date.
+    widget_state.forget(name for name in KNOBS if state.values[name] != new[name])
     _set(state, new)
 
 
@@ -222,53 +208,6 @@ def download_problem() -> str | None:
 def set_download_problem(text: str | None) -> None:
     """Remember how the download went."""
     _state().download_problem = text
-
-
-def widget(name: str, value: Any, options: Sequence[Any] = ()) -> tuple[str, Any]:
-    """Key and default value for a widget that shows `value`, now or after the user moved it there.
-
-    The default of a key never changes, and values are never written into the widget's own state: a browser that
-    gets two drawings at once, as when the app starts, skips the first and with it such a write, and would send the
-    default back as if the user had chosen it. A value from elsewhere, or other `options`, makes a new widget.
-    """
-    state = _state()
-    known = state.widgets.get(name)
-    if known and (known.latest, known.options) == (value, tuple(options)) and known.key in st.session_state:
-        return known.key, known.default
-    state.drawn += 1
-    key = f"{name}:{state.drawn}"
-    state.widgets[name] = _Widget(key, value, value, tuple(options))
-    return key, value
-
-
-def exact_name(name: str) -> str:
-    """The name, for `widget`, of the field for an exact value that stands beside a knob's slider."""
-    return f"{name}_exact"
-
-
-def widget_value(name: str, key: str) -> Any:
-    """What the user chose, for the callback of the widget `name` that was drawn with `key`."""
-    value = st.session_state[key]
-    known = _state().widgets.get(name)
-    if known and known.key == key:
-        known.latest = value
-    return value
-
-
-def is_latest(name: str, key: str) -> bool:
-    """Whether the widget `name` was last drawn with `key`: else a callback must change nothing.
-
-    When the value came from elsewhere, a preset say, and a widget with another key or none stands for it now, a message
-    of the browser that was on its way still has the old one. Streamlit has forgotten that one, and calls it changed.
-    """
-    known = _state().widgets.get(name)
-    return known is not None and known.key == key
-
-
-def typed(name: str) -> Any:
-    """What was last chosen or typed in the widget `name`; None before it was drawn."""
-    known = _state().widgets.get(name)
-    return known.latest if known else None
 
 
 def _state() -> _State:

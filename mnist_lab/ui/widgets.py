@@ -8,7 +8,7 @@ import streamlit as st
 
 from mnist_lab.config import ALL, KNOBS, TYPES, ConfigError, matters, problem
 from mnist_lab.config_forms import parse_value, short_value, to_text
-from mnist_lab.ui import state
+from mnist_lab.ui import state, widget_state
 from mnist_lab.ui.markdown import plain
 
 OFF = "off"
@@ -78,7 +78,7 @@ def parse_exact(name: str, text: str) -> Any:
 def _choice(name: str, locked: bool) -> None:
     knob = KNOBS[name]
     options = list(knob.choices)
-    key, default = state.widget(name, state.values()[name])
+    key, default = widget_state.widget(name, state.values()[name])
     details = dict(
         options=options, index=options.index(default), format_func=knob.choices.get, key=key, help=knob.help,
         on_change=_take, args=(name, key), disabled=locked,
@@ -90,7 +90,7 @@ def _choice(name: str, locked: bool) -> None:
 
 
 def _check_box(name: str, locked: bool) -> None:
-    key, default = state.widget(name, state.values()[name])
+    key, default = widget_state.widget(name, state.values()[name])
     st.checkbox(
         KNOBS[name].label, default, key=key, help=KNOBS[name].help, on_change=_take, args=(name, key), disabled=locked,
     )
@@ -98,7 +98,7 @@ def _check_box(name: str, locked: bool) -> None:
 
 def _number(name: str, locked: bool) -> None:
     knob = KNOBS[name]
-    key, default = state.widget(name, state.values()[name])
+    key, default = widget_state.widget(name, state.values()[name])
     st.number_input(
         knob.label, int(knob.low), int(knob.high), default, step=1, key=key, help=knob.help, on_change=_take,
         args=(name, key), disabled=locked,
@@ -110,7 +110,7 @@ def _slider(name: str, locked: bool) -> None:
     low, high = knob.low * factor, knob.high * factor
     step = 1.0 if high - low > STEPS / 10 else 0.01
     unit = " %%" if factor == PERCENT else {"degrees": "°"}.get(knob.unit, "")
-    key, default = state.widget(name, round(state.values()[name] * factor, DIGITS))
+    key, default = widget_state.widget(name, round(state.values()[name] * factor, DIGITS))
     st.slider(
         knob.label, low, high, default, step, format=("%g" if step == 1.0 else "%.2f") + unit, key=key,
         help=knob.help, on_change=_take_slider, args=(name, key), disabled=locked,
@@ -120,14 +120,14 @@ def _slider(name: str, locked: bool) -> None:
 def _log_scale(name: str, locked: bool) -> None:
     knob, value = KNOBS[name], state.values()[name]
     options = _options(name, value)
-    key, default = state.widget(name, value, options)
+    key, default = widget_state.widget(name, value, options)
     slider, field = st.columns([5, 2], vertical_alignment="bottom")
     slider.select_slider(
         knob.label, options, default, format_func=lambda option: caption(name, option), key=key, help=knob.help,
         on_change=_take, args=(name, key), disabled=locked,
     )
-    exact = state.exact_name(name)
-    key, default = state.widget(exact, _exact_text(name, value))
+    exact = widget_state.exact_name(name)
+    key, default = widget_state.widget(exact, _exact_text(name, value))
     field.text_input(
         f"{knob.label}: exact value", default, key=key, label_visibility="collapsed", on_change=_take_exact,
         args=(name, key), disabled=locked,
@@ -146,7 +146,7 @@ def _exact_text(name: str, value: Any) -> str:
     if name in state.rejected():
         return state.rejected()[name][0]
     short = caption(name, value)
-    candidates = [state.typed(state.exact_name(name)), short]
+    candidates = [widget_state.typed(widget_state.exact_name(name)), short]
     return next((text for text in candidates if text is not None and _means(name, text) == value), to_text(value))
 
 
@@ -163,20 +163,20 @@ def _factor(name: str) -> int:
 
 
 def _take(name: str, key: str) -> None:
-    if state.is_latest(name, key):
-        state.set_values(**{name: state.widget_value(name, key)})
+    if widget_state.is_latest(name, key):
+        state.set_values(**{name: widget_state.widget_value(name, key)})
 
 
 def _take_slider(name: str, key: str) -> None:
-    if state.is_latest(name, key):
+    if widget_state.is_latest(name, key):
         # Rounded: a slider's hundredths are sums of binary fractions.
-        state.set_values(**{name: round(state.widget_value(name, key) / _factor(name), DIGITS)})
+        state.set_values(**{name: round(widget_state.widget_value(name, key) / _factor(name), DIGITS)})
 
 
 def _take_exact(name: str, key: str) -> None:
-    if not state.is_latest(state.exact_name(name), key):
+    if not widget_state.is_latest(widget_state.exact_name(name), key):
         return
-    text = state.widget_value(state.exact_name(name), key)
+    text = widget_state.widget_value(widget_state.exact_name(name), key)
     try:
         state.set_values(**{name: parse_exact(name, text)})
     except ConfigError as error:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlencode
 
-from playwright.sync_api import Browser, Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, Locator, Page, Playwright, TimeoutError, expect
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # scripts beside this module need the package too
 
@@ -28,6 +28,7 @@ CHROMIUM_OPTIONS = [
     "--disable-component-update", "--disable-sync",
 ]
 PATIENCE = 120.0  # seconds until a wait has failed: nothing takes long, but the machine may be busy
+AGAIN = 5.0  # seconds until what did not open is opened once more
 LONG = dict(train_images=3_000, batch_size=64, epochs=200)  # settings of a run that nobody waits for
 SHORT = dict(train_images=100, batch_size=50, epochs=2)
 POINTS = ".st-key-accuracy svg.marks path[aria-roledescription=point]"  # none before an epoch has ended
@@ -140,17 +141,26 @@ def go_to(page: Page, title: str) -> None:
 
 
 def choose(page: Page, label: str, option: str, several: bool = False) -> None:
-    """An option of a box for one or for `several`.
+    """An option of a box for one or for `several`, by the keyboard.
 
-    A list of options closes when anything around its box is scrolled: by Playwright on its way to the box, or by an
-    expander that is still opening. People wait for both.
+    A list of options closes when anything around its box is scrolled: by Playwright on its way to the box or to the
+    option, by an expander that is still opening, by a page that is still growing. People wait, and open it again.
     """
     box = page.get_by_role("combobox", name=label)
     box.scroll_into_view_if_needed()
     box.evaluate(STANDS_STILL)
-    box.fill(option)  # a long list is not drawn as a whole
-    page.get_by_role("option", name=option, exact=True).click()
+    wanted = page.get_by_role("option", name=option, exact=True).and_(page.locator("[data-focused=true]"))
+    for _ in range(int(PATIENCE / AGAIN)):
+        box.fill("")
+        box.fill(option)  # a long list is not drawn as a whole, and what fits best is what Enter takes
+        with suppress(TimeoutError):
+            wanted.wait_for(timeout=AGAIN * 1_000)
+            break
+    else:
+        raise AssertionError(f"{label} offers no {option}")
+    page.keyboard.press("Enter")
     if several:
+        expect(wanted).to_have_count(0)
         page.keyboard.press("Escape")  # such a box stays open, and hides the rest of the page
     ready(page)
 

@@ -173,7 +173,7 @@ def test_a_study_that_cannot_be_read_is_reported(studies):
 def test_a_run_that_is_deleted_while_it_is_looked_at(seeds):
     trained(seeds.store.root, "alone", 9, config={"norm": "layer"})
     at = page()
-    alone = at.session_state["mnist_lab"].widgets["compare_of"].options[0]
+    alone = at.session_state["mnist_lab_widgets"].widgets["compare_of"].options[0]
     at.multiselect[0].set_value([alone]).run()
     seeds.store.delete("alone")
     at.run()

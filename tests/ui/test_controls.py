@@ -17,7 +17,7 @@ from test_state import config_of, of, open_page
 from mnist_lab.config import ALL, KNOBS, ConfigError, RunConfig
 from mnist_lab.config_forms import to_query
 from mnist_lab.presets import AUGMENTATIONS
-from mnist_lab.ui import controls, source, state, widgets
+from mnist_lab.ui import controls, source, state, widget_state, widgets
 from mnist_lab.ui.widgets import caption, parse_exact
 
 KINDS = ("select_slider", "slider", "number_input", "selectbox", "radio", "checkbox", "text_input")
@@ -215,11 +215,11 @@ def test_a_preset_leaves_seed_and_device_alone(lab):
 def test_controls_that_a_preset_has_replaced_are_out_of_date(lab):
     at = open_page(weight_decay="1e-3", decay_scope="weights", epochs="7")
     names = ("epochs", "decay_scope", "weight_decay", "weight_decay_exact")
-    keys = {name: at.session_state["mnist_lab"].widgets[name].key for name in names}
+    keys = {name: at.session_state["mnist_lab_widgets"].widgets[name].key for name in names}
     of(at.selectbox, "Preset").select("noisy-1000").run()
     assert config_of(at).epochs == 30 and not config_of(at).matters("decay_scope"), "one control has gone altogether"
     for name, key in keys.items():
-        latest = at.session_state["mnist_lab"].widgets.get(name)
+        latest = at.session_state["mnist_lab_widgets"].widgets.get(name)
         assert latest is None or latest.key != key, name
 
 
@@ -227,10 +227,10 @@ def test_controls_that_a_preset_has_replaced_are_out_of_date(lab):
 def test_a_late_message_of_a_control_changes_nothing(monkeypatch, take):
     changed = []
     value = "0.2" if take is widgets._take_exact else 0.2
-    monkeypatch.setattr(state, "widget_value", lambda name, key: value)
+    monkeypatch.setattr(widget_state, "widget_value", lambda name, key: value)
     monkeypatch.setattr(state, "set_values", lambda **values: changed.append(values))
     for latest in (False, True):
-        monkeypatch.setattr(state, "is_latest", lambda name, key, latest=latest: latest)
+        monkeypatch.setattr(widget_state, "is_latest", lambda name, key, latest=latest: latest)
         take("label_noise", "label_noise:1")
         assert bool(changed) == latest
 
