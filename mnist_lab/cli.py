@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train one network and keep the run")
     train.set_defaults(run=run_train)
     names = ", ".join([*PRESETS, *ALIASES])
-    train.add_argument("--preset", default=DEFAULT_PRESET, metavar="NAME", help=f"one of {names}")
+    train.add_argument("--preset", action="append", metavar="NAME", help=f"one of {names} (default: {DEFAULT_PRESET})")
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of the preset")
     train.add_argument("--seed", type=int, help="start of every random choice")
     train.add_argument("--out", type=Path, metavar="DIR", help="where runs are kept (default: MNIST_LAB_RUNS or runs/)")
@@ -80,7 +80,10 @@ def say(text: str) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     """Train one network in the job's own thread, as the app does; the last line on stdout is its result."""
-    config = from_settings(options.set, preset(options.preset).config)
+    names = options.preset or [DEFAULT_PRESET]
+    if len(names) > 1:
+        raise BadInput(f"train takes one --preset. For several: python -m mnist_lab sweep --preset {' '.join(names)}")
+    config = from_settings(options.set, preset(names[0]).config)
     if options.seed is not None:
         config = config.replace(seed=options.seed)
     refuse_too_many_images(config)

@@ -6,42 +6,46 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
-from mnist_lab.claims import MARGIN, Claim, Side
+from mnist_lab.claims import MARGIN, MEASURES, Claim, Side
 from mnist_lab.planning import plan
 from mnist_lab.presets import ALIASES, WEIGHT_DECAY
-from mnist_lab.published import NOTES, PUBLISHED, SOURCES, Published, rows_of
+from mnist_lab.published import NOTES, PUBLISHED, SOURCES
 from mnist_lab.runs.record import RunSummary
 from mnist_lab.runs.study import Study, StudyRun
-from mnist_lab.small_data import mean_and_spread, small_data_section, table
+from mnist_lab.search_report import search_section
+from mnist_lab.small_data import small_data_section, table
 from mnist_lab.statistics import StatisticsError, a_a, paired, widest_gap
+from mnist_lab.variant_tables import flagship_section, variants_section
 from mnist_lab.verdict_text import WHAT_P_IS, a_a_verdict, many, plan_text
 from mnist_lab.verdicts import Verdict, detail, judge, values_of
 
-NOTHING = "–"
 NAMED = 16
 """Settings that lack seeds are named one by one up to so many."""
+USUAL = "test"
+"""The measure of most claims, which the text names once."""
 
 
 def report(
     study: Study, records: Sequence[RunSummary], best: Study | None = None, small: Study | None = None,
-    scan: Study | None = None, made_by: str = "",
+    scan: Study | None = None, search: Study | None = None, made_by: str = "",
 ) -> str:
     """The README of pretrained/ as Markdown.
 
     Args:
         study: "sources", with as many seeds as there are so far.
         records: the runs that ship.
-        best, small, scan: the studies of those names ("small-data"), where there are any.
+        best, small, scan, search: the studies of those names ("small-data"), where there are any.
         made_by: the command that writes this file.
     """
     written = f"This file is written by `{made_by}` from the records in this folder. " if made_by else ""
-    studies = [one for one in (study, best, small, scan) if one is not None]
+    studies = [one for one in (study, best, search, small, scan) if one is not None]
     parts = [
         "# Pretrained networks and the study behind them",
         f"{written}No figure in it is typed by hand; the sources' own are in `mnist_lab/published.py`.",
         _commands(studies),
-        "## The variants", _variants_intro(study), variants_table(study, records), _sources_text(),
-        *([] if best is None else ["## The flagship", flagship_table(best)]),
+        *variants_section(study, records), _sources_text(),
+        *([] if best is None else flagship_section(best, records)),
+        *search_section(search),
         "## What noise looks like", noise_text(study),
         *small_data_section(small, scan),
         "## The sources' claims", *claims_text(judge(study, small)),
@@ -75,62 +79,10 @@ def _still_to_come(study: Study) -> list[str]:
 def _machine(run: StudyRun) -> str:
     made = run.made_on
     threads = made.get("threads")
-    on = f"{made.get('device', 'unknown device')}, {threads} thread{'s' * (threads != 1)} a run"
+    # Studies that were collected before the precision was kept have none.
+    kind = ", ".join(made[key] for key in ("device", "precision") if made.get(key)) or "unknown device"
+    on = f"{kind}, {threads} thread{'s' * (threads != 1)} a run"
     return on + (f", torch {made['torch']}" if made.get("torch") else "")
-
-
-def _variants_intro(study: Study) -> str:
-    return (
-        "Test accuracies in per cent of "
-        f"{len(study.labels):,} test images. The sources give one run each. Ours: mean ± standard deviation over the "
-        "seeds, after the last epoch. *Best epoch, chosen on the test set* is what the sources report as their result: "
-        "the best of many epochs, so it looks better than the network is. The shipped run is that of seed 0, not "
-        "the best one."
-    )
-
-
-def variants_table(study: Study, records: Sequence[RunSummary]) -> str:
-    """One line a configuration and one more for each alias under which a source has a row."""
-    shipped = {run.id: run for run in records}
-    rows = []
-    for setting in study.settings():
-        rows.append(_variant_row(setting, study.of(setting), rows_of(setting).get(setting), shipped.get(setting)))
-        rows += [
-            (f"{alias}: another name of {setting}", *_published(row), *[NOTHING] * 7)
-            for alias, row in rows_of(setting).items() if alias != setting
-        ]
-    head = (
-        "variant", "source: best epoch", "source: mean of last five", "ours: last epoch", "lowest to highest",
-        "ours: best epoch, chosen on the test set", "seeds", "parameters", "seconds a run", "shipped run",
-    )
-    return table(head, rows)
-
-
-def _variant_row(
-    setting: str, runs: list[StudyRun], row: Published | None, shipped: RunSummary | None
-) -> tuple[str, ...]:
-    last, seconds = _figures(runs, "test_accuracy"), _figures(runs, "seconds")
-    ours = shipped.summary.get("test_accuracy") if shipped else None
-    return (
-        setting, *_published(row), mean_and_spread(last), f"{min(last):.2f} to {max(last):.2f}" if last else NOTHING,
-        mean_and_spread(_figures(runs, "best_test_accuracy")), str(len(runs)), _parameters(runs),
-        f"{fmean(seconds):.0f}" if seconds else NOTHING, NOTHING if ours is None else f"{ours:.2f}",
-    )
-
-
-def _published(row: Published | None) -> tuple[str, str]:
-    return (f"{row.best:.2f}", f"{row.mean_of_last_five:.2f}") if row else (NOTHING, NOTHING)
-
-
-def _figures(runs: Sequence[StudyRun], name: str) -> list[float]:
-    return [run.summary[name] for run in runs if run.summary.get(name) is not None]
-
-
-def _parameters(runs: Sequence[StudyRun]) -> str:
-    total, trained = (_figures(runs, name)[:1] for name in ("parameters", "trainable_parameters"))
-    if not total:
-        return NOTHING
-    return f"{total[0]:,}" + (f" ({trained[0]:,} trained)" if trained and trained != total else "")
 
 
 def _sources_text() -> str:
@@ -139,24 +91,6 @@ def _sources_text() -> str:
         lines += [f"Source {source}: {name}. What its notebook shows and its write-up does not say:", ""]
         lines += [f"- {note}" for note in NOTES[source]] + [""]
     return "\n".join(lines).rstrip()
-
-
-def flagship_table(best: Study) -> str:
-    """The flagship's seeds one by one, and their mean."""
-    head = ("setting", "seed", "last epoch", "best epoch, chosen on the test set", "parameters", "seconds")
-    rows = []
-    for setting in best.settings():
-        runs = best.of(setting)
-        rows += [(setting, str(run.seed), *_flagship_cells([run])) for run in runs]
-        rows.append((setting, f"all {len(runs)}, mean", *_flagship_cells(runs)))
-    return table(head, rows)
-
-
-def _flagship_cells(runs: Sequence[StudyRun]) -> tuple[str, ...]:
-    return (
-        mean_and_spread(_figures(runs, "test_accuracy")), mean_and_spread(_figures(runs, "best_test_accuracy")),
-        _parameters(runs), mean_and_spread(_figures(runs, "seconds"), 0),
-    )
 
 
 def noise_text(study: Study) -> str:
@@ -208,9 +142,9 @@ def claims_text(verdicts: Sequence[Verdict]) -> list[str]:
         [(verdict.claim.source, verdict.claim.text.rstrip("."), verdict.label) for verdict in verdicts],
     )
     parts = [
-        "By the mean of the last five epochs, over shared seeds; the intervals are corrected for the number of "
-        "comparisons put to one source, and where one setting is said to be the best, for its rivals. The rules are at "
-        f"the top of `mnist_lab/verdicts.py`. {WHAT_P_IS} Of "
+        f"Compared over shared seeds is the {MEASURES[USUAL]}, unless a claim names another measure. The intervals are "
+        "corrected for the number of comparisons put to one source, and where one setting is set against all others, "
+        f"for its rivals. The rules are at the top of `mnist_lab/verdicts.py`. {WHAT_P_IS} Of "
         f"{many(len(verdicts), 'claim')}: {', '.join(f'{count} {outcome}' for outcome, count in counts.items())}.",
         overview,
     ]
@@ -225,9 +159,16 @@ def claim_text(verdict: Verdict) -> str:
     claim = verdict.claim
     implied = " (implied)" if claim.implied else ""
     lines = [f"**{claim.text}**{implied} **{verdict.label.capitalize()}.** {verdict.sentence}"]
-    lines += [note for note in (rows_text(claim), alias_text(claim), claim.note) if note]
+    lines += [note for note in (measure_text(claim), rows_text(claim), alias_text(claim), claim.note) if note]
     text = " ".join(lines)
     return "\n".join([text, "", *(f"- {detail(one)}" for one in verdict.compared)]).rstrip()
+
+
+def measure_text(claim: Claim) -> str:
+    """What is compared, for a claim whose measure is not the usual one."""
+    sides = [claim.a, *(other for _, other in claim.pairs)]
+    measures = list(dict.fromkeys(MEASURES[side.measure] for side in sides))
+    return "" if measures == [MEASURES[USUAL]] else f"Measured by: {', against '.join(measures)}."
 
 
 def rows_text(claim: Claim) -> str:

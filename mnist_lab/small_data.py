@@ -7,13 +7,17 @@ from statistics import fmean, stdev
 
 from mnist_lab.config import ALL, RunConfig
 from mnist_lab.config_forms import title
-from mnist_lab.runs.study import Study
+from mnist_lab.runs.study import Study, StudyRun
 from mnist_lab.statistics import Difference, StatisticsError, holm_adjusted, paired
 from mnist_lab.verdict_text import difference_verdict, many, signed
 
 NOTHING = "–"
 BASE = "BN"
 """What the other settings are compared with: batch norm alone."""
+CHANCE = 10
+"""Per cent that guessing among ten digits gets right."""
+LEARNED = 2 * CHANCE
+"""Per cent of its training images: a run that gets fewer right has not learned, whatever luck guessing has with few."""
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -69,10 +73,39 @@ def small_data_section(small: Study | None, scan: Study | None) -> list[str]:
     """The section of the report; empty without the studies."""
     parts = []
     if small is not None and small.runs:
-        parts += ["## Few images, wrong labels", _intro(small), _accuracies(small), _gains(small)]
+        parts += ["## Few images, wrong labels", _intro(small), _accuracies(small), near_chance(small), _gains(small)]
     if scan is not None and scan.runs:
-        parts += ["## A finer scan", _scan(scan)]
-    return parts
+        parts += ["## A finer scan", _scan(scan), near_chance(scan)]
+    return [part for part in parts if part]
+
+
+def no_regularizers(study: Study) -> set[str]:
+    """The settings without a norm: batch norm alone with something taken away, not with a regularizer added."""
+    return {label(run.config) for run in study.runs if run.config.norm == "none"}
+
+
+def near_chance(study: Study) -> str:
+    """How many runs of which settings ended as little more than guesses, and what that means; empty if none did."""
+    runs: dict[str, list[StudyRun]] = {}
+    for run in study.runs:
+        runs.setdefault(label(run.config), []).append(run)
+    lost = {name: [run for run in those if run.history["train_accuracy"][-1] < LEARNED] for name, those in runs.items()}
+    found = [f"{len(lost[name])} of the {len(those)} runs of “{name}” {_fate(lost[name])}"
+             for name, those in runs.items() if lost[name]]
+    if not found:
+        return ""
+    return (
+        f"{', and '.join(found)}: they got under {LEARNED} % of their training images right, and guessing gets "
+        f"{CHANCE} %. A mean with such runs in it tells how often the network learned, more than how well."
+    )
+
+
+def _fate(runs: Sequence[StudyRun]) -> str:
+    """Whether they had learned something before they ended like that; if not, with which learning rate."""
+    if any(run.history["train_accuracy"].max() >= LEARNED for run in runs):
+        return "ended near chance"
+    rates = ", ".join(f"{rate:g}" for rate in sorted({run.config.learning_rate for run in runs}))
+    return f"never got far from chance with a learning rate of {rates}"
 
 
 def _intro(study: Study) -> str:
@@ -103,21 +136,23 @@ def _accuracies(study: Study) -> str:
 
 
 def _gains(study: Study) -> str:
-    found = differences(study)
-    if not found:
+    found, others = differences(study), no_regularizers(study)
+    regularizers = {key: one for key, one in found.items() if key[1] not in others}
+    if not regularizers:
         return "Differences to batch norm alone: not yet measured, it takes at least two shared seeds."
     names = [name for name in _columns(study) if name != BASE]
     rows = [
         (*_place(cell), *(_gain(found.get((cell, name))) for name in names)) for cell in cells(study)
     ]
-    (cell, name), most = max(found.items(), key=lambda item: item[1].mean)
+    (cell, name), most = max(regularizers.items(), key=lambda item: item[1].mean)
     images, noise = _place(cell)
     best = difference_verdict(most, name, f"{BASE} alone", len(study.labels))
-    decided = [one for one in found.values() if one.decided]
+    decided = [one for one in regularizers.values() if one.decided]
     helped = sum(one.mean > 0 for one in decided)
+    left_out = "".join(f" Not counted: “{other}”, which is not a regularizer." for other in sorted(others))
     return "\n\n".join([
         f"Points more than batch norm alone with the same seeds; bold where the interval, corrected for all "
-        f"{len(found)} comparisons, leaves out zero: {helped} gains and {len(decided) - helped} losses.",
+        f"{len(found)} comparisons, leaves out zero: {helped} gains and {len(decided) - helped} losses.{left_out}",
         table(("images", "wrong labels", *names), rows),
         f"The largest gain, with {images} images and {noise} wrong labels: {best}",
     ])

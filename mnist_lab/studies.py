@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnist_lab.config import RunConfig
-from mnist_lab.presets import PRESETS
+from mnist_lab.presets import AUGMENTATIONS, PRESETS
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,14 @@ ARMS: dict[str, dict[str, Any]] = {
     "bn": {}, "l1-1e-3": {"l1": 1e-3}, "decay-5e-3": {"weight_decay": 5e-3}, "dropout-10": {"dropout": 0.1},
     "gbn-2": {"norm": "ghost", "num_splits": 2}, "gbn-4": {"norm": "ghost", "num_splits": 4},
     "gbn-8": {"norm": "ghost", "num_splits": 8}, "none": {"norm": "none"},
+}  # fmt: skip
+
+
+# What the flagship's recipe consists of, each part taken away or changed by itself.
+SEARCH: dict[str, dict[str, Any]] = {
+    "best": {}, "no-averaging": {"ema_decay": 0.0}, "no-decay": {"weight_decay": 0.0},
+    "unchanged-images": AUGMENTATIONS["none"][1], "milder-changes": AUGMENTATIONS["mild"][1],
+    "elastic": {"elastic": 0.6}, "half-the-rate": {"learning_rate": 0.075}, "network-b": {"network": "b"},
 }  # fmt: skip
 
 
@@ -73,10 +81,18 @@ def _plans() -> list[Plan]:
     sources = {name: preset.config for name, preset in PRESETS.items() if name.startswith(("a-", "b-"))}
     return [
         Plan("sources", "Every variant of both sources, with that source's own recipe", sources, range(5), ships=True),
-        # Its settings were chosen on the validation split with seeds 0 to 2: these five have had no part in that.
+        # Its settings were chosen on the validation split with other seeds: these five have had no part in that.
         Plan("best", "The flagship with five fresh seeds", {"best": PRESETS["best"].config}, range(10, 15), ships=True),
         Plan("small-data", "Few images and wrong labels: 3 sizes x 3 shares of noise x 8 settings", grid, range(10)),
         Plan("scan", "A finer scan at 1,000 images with 30 % wrong labels", _small(1_000, 0.3, SCAN), range(10)),
+        Plan(
+            "search", "The flagship's recipe, part by part, on the validation split",
+            {
+                f"search-{name}": PRESETS["best"].config.replace(validation=True, **changes)
+                for name, changes in SEARCH.items()
+            },
+            range(100, 103),
+        ),
     ]
 
 

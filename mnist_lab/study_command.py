@@ -72,5 +72,5 @@ def readme() -> str | None:
         return None
     return report(
         there["sources"], Library().variants(), best=there.get("best"), small=there.get("small-data"),
-        scan=there.get("scan"), made_by=COMMAND,
+        scan=there.get("scan"), search=there.get("search"), made_by=COMMAND,
     )

@@ -34,12 +34,17 @@ class TrainingFailed(Exception):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run after its first `epoch` epochs. `tensors` are on the CPU; all randomness follows from the config."""
+    """A run after its first `epoch` epochs. `tensors` are on the CPU; all randomness follows from the config.
+
+    `seconds` is the wall time so far, over all sittings; the other two are the parts of it that epochs and tests took.
+    """
 
     epoch: int
     tensors: dict[str, Tensor]
     history: list[dict[str, Any]]
     seconds: float
+    training_seconds: float = 0.0
+    evaluating_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,8 @@ class _Run:
             self.trainer.restore(resume.tensors)
             self.weights = self._tested_weights()
         self.began = time.perf_counter() - (resume.seconds if resume else 0.0)
-        self.training_seconds = self.evaluating_seconds = 0.0
+        self.training_seconds = resume.training_seconds if resume else 0.0
+        self.evaluating_seconds = resume.evaluating_seconds if resume else 0.0
 
     def started(self) -> Started:
         total, trainable = count_parameters(self.trainer.model)
@@ -163,8 +169,7 @@ class _Run:
 
     def _seconds_left(self, number: int, rate: float) -> float:
         epochs_left = self.config.epochs - self.epoch - number / self.trainer.steps_per_epoch
-        done = self.epoch + 1 - self.first_epoch
-        evaluating = self.evaluating_seconds / done if done else 0.0
+        evaluating = self.evaluating_seconds / self.epoch if self.epoch else 0.0
         return epochs_left * len(self.trainer.images) / rate + (self.config.epochs - self.epoch) * evaluating
 
     def _check(self, loss: float, step: int) -> None:
@@ -199,7 +204,10 @@ class _Run:
             seconds=self.seconds(), **measures,
         )
         self.history.append(dataclasses.asdict(record))
-        return Checkpoint(self.epoch, self.trainer.state(), list(self.history), self.seconds())
+        return Checkpoint(
+            self.epoch, self.trainer.state(), list(self.history), self.seconds(), self.training_seconds,
+            self.evaluating_seconds,
+        )
 
     def last_learning_rate(self) -> float:
         """The learning rate of the last step that was taken."""
@@ -261,8 +269,10 @@ def explain_divergence(config: RunConfig, epoch: int, step: int, loss: float) ->
     """What happened and the likely cause, for a student."""
     what = f"The loss grew to {loss:,.0f}" if math.isfinite(loss) else "The loss stopped being a number"
     where = f"{what} in epoch {epoch}, step {step}: the steps were too large and the weights ran away."
-    if config.l1 * config.learning_rate > 1e-3 or config.weight_decay * config.learning_rate > 0.1:
-        return f"{where} The penalty is very strong: try a tenth of the L1 lambda or the weight decay."
+    strong = ["the L1 lambda"] * (config.l1 * config.learning_rate > 1e-3)
+    strong += ["the weight decay"] * (config.weight_decay * config.learning_rate > 0.1)
+    if strong:
+        return f"{where} The penalty is very strong: try a tenth of {' and of '.join(strong)}."
     rate = f"a lower learning rate, such as {config.learning_rate / 10:g} instead of {config.learning_rate:g}"
     if config.norm == "none":
         return f"{where} Without a norm layer this network needs {rate}; batch norm would allow the higher one."

@@ -5,23 +5,27 @@ run of the study had ended:
 
 - The measure is the mean of the last five epochs, which both write-ups show, not the best epoch, which was chosen on
   the test set. Settings are compared over the seeds they share; the t-interval decides.
-- The comparisons for one source are corrected together (Holm), each pair once. "The best" is corrected over its
-  rivals.
+- The comparisons for one source are corrected together (Holm), each pair once, those that are not measured yet too
+  (at first only those that were, which made the correction milder while the study was not complete).
+  "The best" and "the lowest" are corrected over their rivals.
 - "Higher" or "lower" is supported by an interval wholly on that side of zero, contradicted by one wholly on the other.
 - "No difference" is contradicted by an interval that leaves out zero, and supported by one that has zero in it and lies
   within `claims.MARGIN` of it. "Not higher" is contradicted by an interval wholly above zero, and supported by one that
   ends below the margin.
-- "The best" is supported when it beats every rival, contradicted when one of them beats it.
+- "The best" is supported when it beats every rival, contradicted when one of them beats it; so is "the lowest".
 - "Reaches" is supported by an interval of the mean that starts at the number or above, contradicted by one that ends
   below it.
 - A claim that is "open" is about people, and not decided whatever the study shows. There is one. At first it was put as
   "half of the errors are on disputed labels", which fifteen labels among some seventy errors can never reach, so that
   rule was taken back. It takes no comparison, and the others are not corrected for it.
+- Two claims say that more epochs would bring more. Whether the last epochs brought something can contradict that and
+  not support it, because the learning rate is halved there: such a claim has a comparison that "cannot support" it.
+  At first it could. And at first "stable" was held against one rival alone, although the write-up names them all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -32,6 +36,7 @@ from mnist_lab.claims import (
     CLAIMS,
     HIGHER,
     LOWER,
+    LOWEST,
     MARGIN,
     MEASURES,
     NOT_HIGHER,
@@ -90,9 +95,8 @@ class Verdict:
 
     @property
     def label(self) -> str:
-        """The outcome as it is shown: "not decided by five seeds"; without the seeds if no seeds could."""
-        by_seeds = self.outcome == UNDECIDED and self.compared
-        return f"not decided by {many(self.seeds, 'seed')}" if by_seeds else self.outcome
+        """The outcome as it is shown: "supported by five seeds"; without the seeds if no seeds could."""
+        return f"{self.outcome} by {many(self.seeds, 'seed')}" if self.compared else self.outcome
 
 
 def measured(run: StudyRun, labels: np.ndarray, measure: str) -> float:
@@ -132,7 +136,8 @@ def judge(
                 raise StatisticsError(f"The study has no run of {claim.a.name} so far.")
         except StatisticsError as error:
             missing[claim.id] = str(error)
-    adjusted = _adjusted(found)
+    planned = {(_family(claim), pair) for claim in claims for pair in _comparisons(claim)}
+    adjusted = _adjusted(found, planned)
     return [
         Verdict(claim=claim, outcome=UNMEASURED, sentence=missing[claim.id]) if claim.id in missing
         else _verdict(claim, studies[claim.study], adjusted)
@@ -146,7 +151,7 @@ def _comparisons(claim: Claim) -> list[tuple[Side, Side | None]]:
 
 def _family(claim: Claim) -> str:
     """Claims that are corrected together: a source's, but "the best" is a question over its own rivals."""
-    return claim.id if claim.relation == BEST else claim.source
+    return claim.id if claim.relation in (BEST, LOWEST) else claim.source
 
 
 def _difference(
@@ -164,16 +169,17 @@ def _enough(study: Study, side: Side) -> dict[int, float]:
     values = values_of(study, side)
     if len(values) < 2:
         raise StatisticsError(
-            f"The study has {many(len(values), 'run')} of {side.name} so far; a comparison takes at least two seeds."
+            f"The study has {many(len(values), 'run')} of {side.setting} so far; a comparison takes at least two seeds."
         )
     return values
 
 
-def _adjusted(found: Mapping[tuple, Difference]) -> dict[tuple, Difference]:
+def _adjusted(found: Mapping[tuple, Difference], planned: Collection[tuple]) -> dict[tuple, Difference]:
     result = {}
     for family in dict.fromkeys(key[0] for key in found):
         keys = [key for key in found if key[0] == family]
-        result |= dict(zip(keys, holm_adjusted([found[key] for key in keys]), strict=True))
+        missing = sum(key[0] == family for key in planned) - len(keys)
+        result |= dict(zip(keys, holm_adjusted([found[key] for key in keys], missing), strict=True))
     return result
 
 
@@ -183,10 +189,12 @@ def _verdict(claim: Claim, study: Study, adjusted: Mapping[tuple, Difference]) -
     )
     if claim.relation == OPEN:
         outcome, sentence = UNDECIDED, _open_sentence(claim, study)
-    elif claim.relation == BEST:
-        outcome, sentence = _best(claim, compared, study)
+    elif claim.relation in (BEST, LOWEST):
+        outcome, sentence = _first(claim, compared, study)
     else:
         outcome = outcome_of(claim.relation, compared[0].difference)
+        if claim.cannot_support and outcome == SUPPORTED:
+            outcome = UNDECIDED
         sentence = _sentence(claim, compared[0], study, outcome)
     return Verdict(claim=claim, outcome=outcome, sentence=sentence, compared=compared)
 
@@ -266,20 +274,22 @@ def _open_sentence(claim: Claim, study: Study) -> str:
     )
 
 
-def _best(claim: Claim, compared: tuple[Compared, ...], study: Study) -> tuple[str, str]:
-    """The outcome of "A is the best" and its sentence, which is about the rival that does best against it."""
-    beaten = [one for one in compared if one.difference.decided and one.difference.mean > 0]
-    beating = [one for one in compared if one.difference.decided and one.difference.mean < 0]
-    hardest = min(compared, key=lambda one: one.difference.mean)
+def _first(claim: Claim, compared: tuple[Compared, ...], study: Study) -> tuple[str, str]:
+    """The outcome of "A is the best" or "the lowest" and its sentence, about the rival that does best against it."""
+    sign = -1 if claim.relation == LOWEST else 1
+    leads = {one: sign * one.difference.mean for one in compared}  # how far A is ahead of each
+    beaten = [one for one in compared if one.difference.decided and leads[one] > 0]
+    beating = [one for one in compared if one.difference.decided and leads[one] < 0]
+    hardest = min(compared, key=leads.__getitem__)
     images = _images(study, claim.a)
     all_of_them = f"the {number(len(compared))} others"
     if beating:
-        worst = min(beating, key=lambda one: one.difference.mean)
+        worst = min(beating, key=leads.__getitem__)
         return CONTRADICTED, difference_verdict(worst.difference, claim.a.name, worst.b.name, *images)
     hard = difference_verdict(hardest.difference, claim.a.name, hardest.b.name, *images)
     if len(beaten) == len(compared):
         return SUPPORTED, f"It beats each of {all_of_them}, by the least margin {hardest.b.name}. {hard}"
-    ahead = sum(one.difference.mean < 0 for one in compared)
+    ahead = sum(lead < 0 for lead in leads.values())
     return UNDECIDED, (
         f"Of {all_of_them} it is shown to beat {number(len(beaten))}, and {number(ahead)} "
         f"{'is' if ahead == 1 else 'are'} ahead of it on average. {hard}"

@@ -69,6 +69,7 @@ def test_with_a_validation_set_there_is_no_best_test_accuracy(tmp_path, capsys):
 
 @pytest.mark.parametrize(("arguments", "words"), [
     (["--preset", "fats"], "fast"),
+    (["--preset", "fast", "--preset", "best"], "one --preset. For several: python -m mnist_lab sweep --preset fast be"),
     (["--set", "learning_rat=0.1"], "Did you mean 'learning_rate'?"),
     (["--set", "epochs=many"], "Epochs must be a whole number, not 'many'."),
     (["--set", "epochs=0"], "Epochs must be between 1 and 200, not 0."),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import subprocess
 import sys
+from operator import mul
 
 import numpy as np
 import pytest
@@ -65,6 +67,22 @@ def test_sign_flips_are_fishers_count():
 def test_sign_flips_have_a_floor(n, floor):
     found = paired({seed: 99 + seed / 100 for seed in range(n)}, dict.fromkeys(range(n), 90.0))
     assert found.flip_floor == floor and found.flip_p == pytest.approx(floor)
+
+
+def sign_flips_of_whole_numbers(counts: list[int]) -> float:
+    patterns = list(itertools.product((-1, 1), repeat=len(counts)))
+    sums = [abs(sum(map(mul, signs, counts))) for signs in patterns]
+    return sum(one >= abs(sum(counts)) for one in sums) / len(patterns)
+
+
+@given(
+    st.lists(st.tuples(st.integers(9_900, 9_960), st.integers(9_900, 9_960)), min_size=2, max_size=8), st.booleans(),
+)
+def test_patterns_as_far_from_zero_are_counted_whatever_the_binary_fractions(pairs, last_five):
+    """Accuracies are whole numbers of images, or means of five of them, kept as float32: ties are the rule."""
+    divisor = 500 if last_five else 100
+    a, b = ({seed: float(np.float32(pair[side] / divisor)) for seed, pair in enumerate(pairs)} for side in (0, 1))
+    assert paired(a, b).flip_p == pytest.approx(sign_flips_of_whole_numbers([one - other for one, other in pairs]))
 
 
 def test_many_sign_flips_are_drawn_not_counted():
@@ -202,6 +220,13 @@ def test_in_a_family_the_first_that_is_not_decided_ends_it():
     one = paired({0: 0.10, 1: 0.02, 2: 0.07, 3: 0.01, 4: 0.09}, dict.fromkeys(range(5), 0.0))
     assert 0.02 < one.p < 0.05 and one.decided
     assert not any(found.decided for found in holm_adjusted([one] * 5))
+
+
+def test_what_is_missing_of_a_family_counts_with_it():
+    one, two = paired(SLEEP_1, SLEEP_2), paired({0: 1.0, 1: 1.1, 2: 0.9}, dict.fromkeys(range(3), 0.0))
+    whole = holm_adjusted([one, two, *[paired({0: 1.0, 1: -1.0}, {0: 0.0, 1: 0.0})] * 3])
+    assert [found.p for found in whole[2:]] == [1, 1, 1]
+    assert holm_adjusted([one, two], missing=3) == whole[:2] != holm_adjusted([one, two])
 
 
 def test_families_have_one_level():

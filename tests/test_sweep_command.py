@@ -194,25 +194,56 @@ def test_nobody_at_the_dask_address_is_bad_input(store, capsys):
     (["--study", "sources", "--set", "epochs=1"], "--set goes with --preset"),
     (["--preset", "b-bm"], "There is no preset 'b-bm'. Try one of: b-"),
     (["--preset", "b-bn", "--set", "epochs=0"], "Epochs must be between"),
-    (["--preset", "b-bn", "--workers", "0"], "at least 1"),
+    (["--study", "scan", "--study", "best"], "one --study. For several: python -m mnist_lab study NAME"),
+    (["--preset", "b-bn", "--set", "seed=7"], "The seeds of a sweep are set with --seeds 7-7."),
+    (["--preset", "b-bn", "--set", " seed =7", "--seeds", "3"], "The seeds of a sweep are set with --seeds 7-7."),
+    (["--preset", "b-bn", "--set", "seed=-7"], "Seed must be between 0"),
+    (["--preset", "b-bn", "--seeds", "2147483648-2147483649"], "Seed must be between 0"),
+    (["--preset", "b-bn", "--workers", "0"], "--workers must be a whole number from 1 to 8 (4 for each core"),
+    (["--preset", "b-bn", "--workers", "9"], "--workers must be a whole number from 1 to 8 (4 for each core"),
+    (["--preset", "b-bn", "--workers", "two"], "of this machine), not 'two'."),
+    (["--preset", "b-bn", "--threads", "100000"], "--threads must be a whole number from 1 to 8"),
+    (["--preset", "b-bn", "--threads", "-1"], "--threads must be a whole number from 1 to 8"),
+    (["--preset", "b-bn", "--threads", "9" * 5000], "not '99"),
+    (["--preset", "b-bn", "--threads", "2000", "--dask", "tcp://127.0.0.1:9"], "from 1 to 1,024, not '2000'."),
 ])  # fmt: skip
-def test_bad_input_is_one_clear_line(arguments, said, store, capsys):
+def test_bad_input_is_one_clear_line(arguments, said, store, capsys, monkeypatch):
+    monkeypatch.setattr("mnist_lab.sweep_command.cores", lambda: 2)
     assert main(["sweep", "--out", str(store.root), *arguments]) == 2
     printed = capsys.readouterr()
     assert printed.out == "" and said in printed.err and printed.err.count("\n") == 1
     assert not store.root.exists()
 
 
+def test_a_study_refuses_numbers_that_a_sweep_refuses(store, capsys):
+    assert main(["study", "best", "--threads", "100000", "--out", str(store.root)]) == 2
+    printed = capsys.readouterr()
+    assert "--threads must be a whole number" in printed.err and printed.err.count("\n") == 1
+    assert not store.root.exists()
+
+
+def test_presets_given_one_by_one_are_all_trained():
+    tasks = planned(parser().parse_args(["sweep", "--preset", "b-bn", "a-bn", "--preset", "b-gbn", "--seeds", "1"]))
+    assert [task.id for task in tasks] == ["b-bn-seed-0", "a-bn-seed-0", "b-gbn-seed-0"]
+    assert parser().parse_args(["sweep"]).preset == [], "and are not kept for the next command"
+
+
 @pytest.mark.parametrize(("text", "meant"), [("1", [0]), ("3", [0, 1, 2]), ("10-12", [10, 11, 12]), ("7-7", [7])])
 def test_seeds(text, meant):
-    assert seeds(text) == meant
+    assert list(seeds(text)) == meant
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "five", "3-2", "1.5", ""])
+@pytest.mark.parametrize("text", [
+    "0", "-1", "five", "3-2", "1.5", "", "10001", "999999999", "5-10005", "9" * 5000,
+])  # fmt: skip
 def test_what_are_no_seeds(text, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["sweep", "--preset", "b-bn", f"--seeds={text}"])
-    assert ended.value.code == 2 and "neither a number, such as 5" in capsys.readouterr().err
+    assert main(["sweep", "--preset", "b-bn", f"--seeds={text}"]) == 2
+    said = capsys.readouterr().err
+    assert "a number from 1 to 10,000, such as 5, or a range" in said and said.count("\n") == 1
+
+
+def test_as_many_seeds_as_may_be():
+    assert len(seeds("10000")) == len(seeds("5-10004")) == 10_000
 
 
 def test_an_alias_is_trained_once():

@@ -185,6 +185,25 @@ def test_the_same_seed_gives_the_same_run_and_interrupted_ones_end_alike(tiny, c
     assert not torch.equal(checkpoints[0].tensors["model.conv1.weight"], checkpoints[2].tensors["model.conv1.weight"])
 
 
+def test_the_timings_of_a_resumed_run_are_those_of_all_its_sittings(tiny):
+    checkpoints: list[Checkpoint] = []
+    run(BASE, tiny, on_checkpoint=checkpoints.append)
+    first = checkpoints[1]
+    assert 0 < first.training_seconds < first.training_seconds + first.evaluating_seconds <= first.seconds
+    before = {"seconds": 5_000.0, "training_seconds": 4_000.0, "evaluating_seconds": 1_000.0}
+    timings = run(BASE, tiny, resume=dataclasses.replace(first, **before))[0].timings
+    assert timings.keys() == before.keys() and all(0 < timings[name] - before[name] < 900 for name in before)
+
+
+def test_the_time_left_of_a_resumed_run_counts_a_test_as_those_before_it(tiny, monkeypatch):
+    monkeypatch.setattr(training, "REPORT_SECONDS", 0)
+    checkpoints: list[Checkpoint] = []
+    run(BASE, tiny, on_checkpoint=checkpoints.append)
+    _, events = run(BASE, tiny, resume=dataclasses.replace(checkpoints[1], evaluating_seconds=1_000.0))
+    left = [event.seconds_left for event in events if isinstance(event, Step)]
+    assert left == pytest.approx([500] * 4, abs=100), "a mean test of the first two epochs is to come"
+
+
 def test_another_seed_gives_another_run(tiny):
     config = BASE.replace(epochs=1)
     a, b = run(config, tiny)[0], run(config.replace(seed=1), tiny)[0]
@@ -333,7 +352,8 @@ def test_nan_that_shows_only_in_the_evaluation_fails_too(tiny, monkeypatch):
 
 @pytest.mark.parametrize(("knobs", "loss", "words"), [
     (dict(l1=0.5), math.nan, "The penalty is very strong: try a tenth of the L1 lambda"),
-    (dict(weight_decay=1.0, learning_rate=0.2), math.nan, "The penalty is very strong"),
+    (dict(weight_decay=1.0, learning_rate=0.2), math.nan, "try a tenth of the weight decay."),
+    (dict(l1=0.5, weight_decay=1.0, learning_rate=0.2), math.nan, "a tenth of the L1 lambda and of the weight decay."),
     (dict(norm="none", learning_rate=0.5), math.inf, "Without a norm layer this network needs a lower learning rate"),
     (dict(optimizer="adamw", learning_rate=0.1), math.nan, "AdamW needs smaller steps than SGD"),
     (dict(learning_rate=5.0), 1234.5, "such as 0.5 instead of 5."),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from studies import LABELS, SOURCES, make_study
 
-from mnist_lab.claims import BEST, CLAIMS, HIGHER, LOWER, MEASURES, NOT_HIGHER, OPEN, REACHES, SAME, Side
+from mnist_lab.claims import BEST, CLAIMS, HIGHER, LOWER, LOWEST, MEASURES, NOT_HIGHER, OPEN, REACHES, SAME, Side
 from mnist_lab.evaluation import DISPUTED
 from mnist_lab.presets import ALIASES, PRESETS
 from mnist_lab.published import PUBLISHED, rows_of
@@ -73,14 +73,20 @@ def test_train_accuracy_is_judged_by_train_accuracy():
     assert "of the 60,000 training images" in verdicts["a-gbn-train"].sentence
 
 
-def test_wobble_and_a_rise_at_the_end_are_read_from_the_epochs():
+@pytest.mark.parametrize(("rise", "more_epochs"), [(-0.2, UNDECIDED), (0.2, CONTRADICTED)])
+def test_a_rise_at_the_end_may_come_from_the_learning_rate_and_a_fall_may_not(rise, more_epochs):
     def shape(setting, noise):
-        if setting == "b-l2-bn":
-            return 10 * noise
-        return np.repeat([-0.2, 0.0], 5) + noise / 10 if setting == "a-gbn" else noise / 10
+        return (np.repeat([rise, 0.0], 5) if setting == "a-gbn" else 0.0) + noise / 10
 
-    found = outcomes(make_study(EQUAL, seeds=12, spread=0.02, shape=shape))
-    assert found["b-gbn-stable"] == SUPPORTED and found["a-gbn-more-epochs"] == SUPPORTED
+    assert outcomes(make_study(EQUAL, seeds=12, spread=0.02, shape=shape))["a-gbn-more-epochs"] == more_epochs
+
+
+@pytest.mark.parametrize(("calmest", "outcome"), [("b-gbn", SUPPORTED), ("b-bn", CONTRADICTED), (None, UNDECIDED)])
+def test_the_most_stable_is_the_one_that_moves_least(calmest, outcome):
+    def shape(setting, noise):
+        return noise / 10 if setting == calmest else noise
+
+    assert outcomes(make_study(EQUAL, seeds=12, spread=0.02, shape=shape))["b-gbn-stable"] == outcome
 
 
 def test_no_difference_needs_evidence_too():
@@ -101,6 +107,8 @@ def test_the_small_data_study_is_found_by_its_knobs():
 def test_an_undecided_claim_says_by_how_many_seeds():
     verdict = next(one for one in judge(make_study(EQUAL, seeds=3, spread=0.2)) if one.claim.id == "b-l2-over-l1")
     assert verdict.label == "not decided by three seeds" and verdict.seeds == 3
+    verdict = next(one for one in judge(make_study(CLEAR, spread=0.01)) if one.claim.id == "b-l2-over-l1")
+    assert verdict.label == "supported by five seeds"
     assert "of the 10,000 test images" in verdict.sentence
 
 
@@ -120,6 +128,15 @@ def test_an_incomplete_study_judges_what_it_can():
     found = outcomes(Study(**{**vars_of(study), "runs": runs}))
     assert found["a-l1-same"] == UNMEASURED and found["b-l1-hurts-gbn"] == SUPPORTED
     assert found["b-best-gbn"] == UNMEASURED
+
+
+def test_what_is_not_measured_yet_is_corrected_for_as_well():
+    whole, part = make_study(EQUAL), make_study({name: EQUAL[name] for name in ("a-bn", "a-l1-bn", "b-gbn")})
+    families = [
+        {v.claim.id: {one.difference.family for one in v.compared} for v in judge(study)} for study in (whole, part)
+    ]
+    for id in ("a-l1-same", "b-reaches"):
+        assert families[0][id] == families[1][id] and max(families[1][id]) > 8, id
 
 
 def test_seeds_that_are_not_shared_are_not_compared():
@@ -204,18 +221,18 @@ def test_the_small_data_claims_are_corrected_with_their_sources_others():
     verdicts = {verdict.claim.id: verdict for verdict in judge(make_study(EQUAL), small_study(4.0))}
     families = {
         one.difference.family for verdict in verdicts.values() for one in verdict.compared
-        if verdict.claim.source == "A" and verdict.claim.relation != BEST
+        if verdict.claim.source == "A" and verdict.claim.relation not in (BEST, LOWEST)
     }
     assert len(families) == 1 and families.pop() > 10
 
 
 def test_sources_are_corrected_apart_and_the_best_among_its_rivals():
     families = {v.claim.id: {one.difference.family for one in v.compared} for v in judge(make_study(EQUAL))}
-    alone = (BEST, OPEN)
-    pairs = {source: {(c.a, c.b) for c in CLAIMS if c.source == source and c.relation not in alone
-                      and c.study == "sources"} for source in "AB"}
+    alone = (BEST, LOWEST, OPEN)
+    pairs = {source: {(c.a, c.b) for c in CLAIMS if c.source == source and c.relation not in alone}
+             for source in "AB"}
     assert families["a-l1-same"] == {len(pairs["A"])} and families["b-l2-over-l1"] == {len(pairs["B"])}
-    assert families["b-best-gbn"] == {7} and families["b-l2-second"] == {6}
+    assert families["b-best-gbn"] == families["b-gbn-stable"] == {7} and families["b-l2-second"] == {6}
 
 
 def test_under_the_null_a_source_gets_a_wrong_verdict_no_more_often_than_stated():
@@ -229,7 +246,8 @@ def test_under_the_null_a_source_gets_a_wrong_verdict_no_more_often_than_stated(
         for source in wrong:
             wrong[source] += any(
                 one.difference.decided
-                for verdict in verdicts if verdict.claim.source == source and verdict.claim.relation != BEST
+                for verdict in verdicts
+                if verdict.claim.source == source and verdict.claim.relation not in (BEST, LOWEST)
                 for one in verdict.compared if one.b is not None
             )
     limit = 0.05 + 3 * math.sqrt(0.05 * 0.95 / repetitions)

@@ -1,9 +1,9 @@
 """A lesson's claims held against the recorded runs, so that no lesson teaches what the data does not show.
 
 A claim about the mean of a setting, or about the difference of two over the seeds that both were trained with, rests on
-its t-interval. Those of one lesson that say "above" or "below" are corrected together (Holm); "within" wants the whole
-95 % interval there, which is stricter than a test of each side at that level. Any other claim compares one number with
-another.
+its t-interval. Those of one lesson that say "above" or "below" are corrected together (Holm), those that are not
+measured yet with them; "within" wants the whole 95 % interval there, which is stricter than a test of each side at
+that level. Any other claim compares one number with another.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ def judge(lesson: Lesson, records: Records) -> list[Judged]:
         for claim, one in found.items()
         if isinstance(one, _Held) and len(one.found.by_seed) > 1 and claim.relation != WITHIN
     }
-    adjusted = dict(zip(tests, holm_adjusted(list(tests.values())), strict=True))
+    missing = sum(
+        isinstance(one, str) or len(one.found.by_seed) == 1
+        for claim, one in found.items() if claim.relation != WITHIN
+    )
+    adjusted = dict(zip(tests, holm_adjusted(list(tests.values()), missing), strict=True))
     return [_judged(claim, found[claim], adjusted.get(claim)) for claim in lesson.claims]
 
 

@@ -145,11 +145,13 @@ class RunRecord(RunSummary):
         tensors, metadata = _load_tensors(path, "")
         try:
             epoch, seconds = int(metadata["epoch"]), float(metadata["seconds"])
+            # Earlier checkpoints do not have these: of their runs, only what is still to come is counted.
+            parts = {name: float(metadata.get(name, 0)) for name in ("training_seconds", "evaluating_seconds")}
         except (KeyError, ValueError) as error:
             raise RunError(f"{CHECKPOINT} does not say which epoch it is from.") from error
         if epoch > len(self.history):
             raise RunError(f"{CHECKPOINT} is from epoch {epoch}, but {HISTORY} ends with epoch {len(self.history)}.")
-        return Checkpoint(epoch=epoch, tensors=tensors, history=self.history[:epoch], seconds=seconds)
+        return Checkpoint(epoch=epoch, tensors=tensors, history=self.history[:epoch], seconds=seconds, **parts)
 
     def test_logits(self) -> TestLogits:
         """The answers on the test set. Raises `RunError` if there are none or the file is damaged."""

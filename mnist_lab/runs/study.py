@@ -42,7 +42,7 @@ class StudyRun:
 
     `history` maps a measure (the numbers of `events.Epoch`, in its units) to float32 [epochs], NaN where an epoch
     did not measure it; `digits` uint8 [test images] is what the last epoch's network answered. `made_on` has the
-    device, threads and versions that the numbers depend on.
+    device, threads, precision and versions that the numbers depend on; runs of earlier studies have no precision in it.
     """
 
     setting: str
@@ -119,7 +119,11 @@ def collect(
             runs.append(StudyRun(
                 setting=setting, seed=seed, config=record.config,
                 summary={key: record.summary.get(key) for key in SUMMARY},
-                made_on={"device": record.device, "threads": record.threads, **record.versions},
+                # Not the config's: its "auto" is bfloat16 on one machine and float32 on another.
+                made_on={
+                    "device": record.device, "threads": record.threads, "precision": record.precision,
+                    **record.versions,
+                },
                 history={key: _column(record.history, key) for key in MEASURES},
                 digits=answers.digits.astype(np.uint8),
             ))

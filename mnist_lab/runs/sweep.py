@@ -8,6 +8,7 @@ ended run's files back.
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from mnist_lab.config import ALL, RunConfig
 from mnist_lab.config_forms import title
+from mnist_lab.data.sizes import max_train_images, validation_size
 from mnist_lab.presets import preset_of
 from mnist_lab.runs.record import HISTORY, PART, RunError, RunSummary
 from mnist_lab.runs.store import RunStore
@@ -25,6 +27,7 @@ from mnist_lab.runs.writer import write_folder
 
 POLL_SECONDS = 1.0
 MAX_BREAKS = 3  # pools of workers lost in a row, with no run ended in between, before the rest is given up
+TEST_COST = 1 / 3  # of an image, in images trained on: the way there without the way back, which takes twice as long
 
 Submit = Callable[[Task], "Future[Outcome]"]
 Workers = Callable[[], AbstractContextManager[Submit]]
@@ -36,8 +39,9 @@ class SweepError(Exception):
 
 def tasks_for(settings: Mapping[str, RunConfig], seeds: Sequence[int]) -> list[Task]:
     """Every setting with every seed; seed by seed, so that a sweep cut short has few seeds of all settings."""
+    about = {name: (title(config), preset_of(config)) for name, config in settings.items()}  # the same for every seed
     return [
-        Task(f"{name}-seed-{seed}", config.replace(seed=seed), f"{title(config)}, seed {seed}", preset_of(config))
+        Task(f"{name}-seed-{seed}", config.replace(seed=seed), f"{about[name][0]}, seed {seed}", about[name][1])
         for seed in seeds
         for name, config in settings.items()
     ]
@@ -184,13 +188,23 @@ def default_workers() -> int:
 
     if resolve_device("auto").type != "cpu":
         return 1
+    return cores()
+
+
+def cores() -> int:
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def work(task: Task, all_images: int) -> float:
-    """What a task costs, in images trained on or tested: for the time left."""
-    images = all_images if task.config.train_images == ALL else task.config.train_images
-    return task.config.epochs * float(images)
+def work(task: Task, train_images: int, test_images: int) -> float:
+    """What a task costs, in images trained on, on a data set of that many: for the time left."""
+    config = task.config
+    images = max_train_images(train_images, config.validation) if config.train_images == ALL else config.train_images
+    tests = math.ceil(config.epochs / config.eval_every)  # one after the last epoch in any case
+    tested = tests * test_images
+    if config.validation:
+        tested = tests * validation_size(train_images) + test_images  # the test set once, at the end
+    return config.epochs * images + TEST_COST * tested
 
 
 def epochs_so_far(root: Path, task: Task) -> int:

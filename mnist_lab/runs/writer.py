@@ -120,7 +120,8 @@ class RunWriter:
         """Replace the last checkpoint by this one, after the lines of the history that it relies on."""
         for line in checkpoint.history[len(self.record.history):]:
             self._append(line)
-        metadata = {"epoch": str(checkpoint.epoch), "seconds": repr(checkpoint.seconds)}
+        names = ("epoch", "seconds", "training_seconds", "evaluating_seconds")
+        metadata = {name: repr(getattr(checkpoint, name)) for name in names}
         write_atomically(self.record.folder / CHECKPOINT, _tensor_bytes(checkpoint.tensors, metadata))
 
     def _append(self, line: dict[str, Any]) -> None:

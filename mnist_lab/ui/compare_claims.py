@@ -10,8 +10,8 @@ from statistics import fmean
 from mnist_lab import verdicts
 from mnist_lab.claims import MARGIN, MEASURES
 from mnist_lab.published import NOTES, SOURCES
-from mnist_lab.report import alias_text, rows_text
-from mnist_lab.small_data import BASE, Cell, cells, differences
+from mnist_lab.report import alias_text, measure_text, rows_text
+from mnist_lab.small_data import BASE, Cell, cells, differences, near_chance, no_regularizers
 from mnist_lab.statistics import Difference
 from mnist_lab.studies import STUDIES
 from mnist_lab.ui.chart_specs import GREY, shade
@@ -54,10 +54,11 @@ def claims_part(sources: Found | None, small: Found | None) -> list[Block]:
         ),
         *_incomplete(sources),
         Text(
-            "What counts is the mean of the last five epochs, over the seeds that two settings share, and its 95 % "
-            "interval, corrected for the number of comparisons put to one source. “No difference” means within "
-            f"{MARGIN:g} points. The rules were fixed before the study had run; one, for what people would read, was "
-            f"taken back since, as no share could ever have met it. {WHAT_P_IS}", CAPTION,
+            "What counts is the mean of the last five epochs, where a claim does not say otherwise, over the seeds "
+            "that two settings share, and its 95 % interval, corrected for the number of comparisons put to one "
+            f"source. “No difference” means within {MARGIN:g} points. The rules were fixed before the study had run; "
+            "mnist_lab/verdicts.py has them, and says what was changed since and why. "
+            f"{WHAT_P_IS}", CAPTION,
         ),
     ]
     for source, name in SOURCES.items():
@@ -117,7 +118,7 @@ def _measure(measure: str) -> str:
 def _claim(verdict: Verdict) -> Folded:
     claim = verdict.claim
     implied = " (Implied by its table.)" if claim.implied else ""
-    more = [text for text in (rows_text(claim), alias_text(claim), claim.note) if text]
+    more = [text for text in (measure_text(claim), rows_text(claim), alias_text(claim), claim.note) if text]
     details = tuple(Text(detail(one), CAPTION) for one in verdict.compared)
     return Folded(
         f"{ICONS[verdict.outcome]} {claim.text}{implied} {verdict.label.capitalize()}.",
@@ -192,6 +193,8 @@ def _cell(place: Cell, one: Difference | None, reach: float) -> dict:
 
 
 def _heat_takeaway(small: Found, found: dict[tuple[Cell, str], Difference]) -> str:
+    others = no_regularizers(small.study)
+    found = {key: one for key, one in found.items() if key[1] not in others} or found
     decided = [one for one in found.values() if one.decided]
     helped = sum(one.mean > 0 for one in decided)
     # Two seeds may show any gain: one that is more than chance explains comes before a larger one that is not.
@@ -202,6 +205,8 @@ def _heat_takeaway(small: Found, found: dict[tuple[Cell, str], Difference]) -> s
         f"Of {len(found)} comparisons, {helped} show a gain and {len(decided) - helped} a loss that is more than "
         f"chance explains. The largest {'such gain' if helped else 'mean difference'}, with {images:,} images and "
         f"{100 * noise:g} % wrong labels: {said}"
+        + "".join(f" Not counted: “{other}”, which is not a regularizer." for other in sorted(others))
+        + f" {near_chance(small.study)}".rstrip()
     )
 
 

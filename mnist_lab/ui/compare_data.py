@@ -44,10 +44,11 @@ class Member:
 
     @property
     def made_on(self) -> dict:
-        """Device, threads and versions."""
+        """Device, precision, threads and versions, as a study says them; old studies do not say the precision."""
         if isinstance(self.run, StudyRun):
             return self.run.made_on
-        return {"device": self.run.device, "threads": self.run.threads, **self.run.versions}
+        run = self.run
+        return {"device": run.device, "precision": run.precision, "threads": run.threads, **run.versions}
 
     @property
     def seconds(self) -> float | None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 from mnist_lab.config import RunConfig
 from mnist_lab.events import Epoch, Failed, Finished, Started, Stopped
@@ -33,7 +34,10 @@ def begun(store, id="run-1", epochs=0, **options) -> RunWriter:
 
 def checkpoint(epoch: int) -> Checkpoint:
     tensors = {"model.weight": torch.full((2,), float(epoch)), "optimizer.step": torch.tensor(epoch)}
-    return Checkpoint(epoch=epoch, tensors=tensors, history=[], seconds=epoch / 3)
+    return Checkpoint(
+        epoch=epoch, tensors=tensors, history=[], seconds=epoch / 3, training_seconds=epoch / 7,
+        evaluating_seconds=epoch / 9,
+    )
 
 
 def finished(store, id="run-1", **options):
@@ -132,6 +136,7 @@ def test_a_resumed_run_goes_on_from_its_checkpoint(store):
     begun(store, epochs=2, owner_hash=OWNER, name="Mine").close()
     writer, saved = RunWriter.resume(store.root, "run-1")
     assert (saved.epoch, saved.seconds, len(saved.history)) == (2, 2 / 3, 2)
+    assert (saved.training_seconds, saved.evaluating_seconds) == (2 / 7, 2 / 9)
     assert torch.equal(saved.tensors["model.weight"], torch.full((2,), 2.0))
     assert saved.tensors["optimizer.step"].dtype == torch.int64
     writer.epoch(fake.epoch_event(3))
@@ -140,6 +145,16 @@ def test_a_resumed_run_goes_on_from_its_checkpoint(store):
     assert [line["epoch"] for line in record.history] == [1, 2, 3]
     assert (record.name, record.owner_hash) == ("Mine", OWNER)
     assert [entry["after_epoch"] for entry in record.timings["resumed"]] == [2]
+
+
+def test_a_checkpoint_from_before_the_parts_of_the_time_were_kept_is_gone_on_with(store):
+    writer = begun(store, epochs=1)
+    metadata = {"epoch": "1", "seconds": "2.5"}
+    save_file(checkpoint(1).tensors, writer.record.folder / "checkpoint.safetensors", metadata)
+    writer.close()
+    writer, saved = RunWriter.resume(store.root, "run-1")
+    writer.close()
+    assert (saved.epoch, saved.seconds, saved.training_seconds, saved.evaluating_seconds) == (1, 2.5, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("torn", ['{"epoch": 3, "tra', ""])

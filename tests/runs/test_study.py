@@ -49,6 +49,25 @@ def test_what_is_collected_is_what_was_recorded(records):
     assert study.data["checksum"] == fake.DATA.checksum and study.runs[0].made_on["threads"] == 1
 
 
+def test_it_says_in_which_precision_each_run_was_made(records, tmp_path):
+    assert SETTINGS["plain"].precision == "auto"
+    records["plain-seed-1"] = dataclasses.replace(records["plain-seed-1"], precision="bfloat16")
+    save_study(make(records), tmp_path)
+    runs = load_study("tiny", tmp_path).runs
+    assert [run.made_on["precision"] for run in runs] == ["float32", "bfloat16", "float32", "float32"]
+    assert len(json.loads((tmp_path / "tiny.json").read_text())["machines"]) == 2
+
+
+def test_a_study_from_before_the_precision_was_kept_reads_and_writes_as_it_was(records, tmp_path):
+    save_study(make(records), tmp_path)
+    path = tmp_path / "tiny.json"
+    old = json.loads(path.read_text())
+    del old["machines"][0]["precision"]
+    path.write_text(json.dumps(old))
+    save_study(load_study("tiny", tmp_path), tmp_path)
+    assert json.loads(path.read_text()) == old
+
+
 def test_it_reads_back_as_it_was(records, tmp_path):
     study = make(records)
     save_study(study, tmp_path / "out")

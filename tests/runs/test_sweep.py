@@ -279,9 +279,16 @@ def test_a_failure_elsewhere_is_told_with_its_record(store, arithmetic):
     assert "does not work" in ended[task.id].message and store.load(task.id).status == "failed"
 
 
-def test_work_counts_what_is_trained_on():
-    all_of_them, few = tasks_for({"all": fake.CONFIG, "few": fake.CONFIG.replace(train_images=300)}, [0])
-    assert work(all_of_them, 60_000) == 3 * 60_000 and work(few, 60_000) == 3 * 300
+@pytest.mark.parametrize(("changes", "trained", "tested"), [
+    ({}, 3 * 60_000, 3 * 10_000),
+    ({"train_images": 300}, 3 * 300, 3 * 10_000),
+    ({"train_images": 300, "eval_every": 2}, 3 * 300, 2 * 10_000),  # after the second epoch and after the last
+    ({"train_images": 300, "eval_every": 200}, 3 * 300, 10_000),
+    ({"validation": True}, 3 * 55_000, 3 * 5_000 + 10_000),
+])  # fmt: skip
+def test_work_counts_what_is_trained_on_and_what_is_tested(changes, trained, tested):
+    (task,) = tasks_for({"one": fake.CONFIG.replace(**changes)}, [0])
+    assert work(task, 60_000, 10_000) == pytest.approx(trained + tested / 3)
 
 
 def test_an_outcome_says_nothing_of_its_files_when_printed():

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from compare_records import with_studies
 from studies import make_study
 
+from mnist_lab.claims import CLAIMS
 from mnist_lab.presets import PRESETS
 from mnist_lab.runs.library import Library
 from mnist_lab.runs.store import RunStore
@@ -322,7 +323,7 @@ def test_claims_and_heat_maps(library):
     sources, small = (compare_find.find_study(name, library) for name in ("sources", "small-data"))
     claims = claims_part(sources, small)
     folded = [block for block in of(claims, Folded) if block.title[0] in "✅❌❔⏳"]
-    assert len(folded) == 26 and all(len(block.blocks) >= 2 for block in folded)
+    assert len(folded) == len(CLAIMS) and all(len(block.blocks) >= 2 for block in folded)
     for picture in of(claims, Picture):
         check(picture.chart)
     (maps,) = of(small_part(small, None), Pictures)
