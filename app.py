@@ -3,8 +3,12 @@
 import streamlit as st
 
 from mnist_lab.ui import cache, state, token
+from mnist_lab.ui.markdown import plain
 
 st.set_page_config(page_title="MNIST Lab", page_icon="🔬", layout="wide", initial_sidebar_state="auto")
+if problem := cache.settings_problem():
+    st.error(plain(f"The lab was started with a setting that it cannot use. {problem}"))
+    st.stop()
 in_class = [st.Page("mnist_lab/ui/views/class.py", title="Class", icon="👥")] if cache.classroom() else []
 page = st.navigation(
     [

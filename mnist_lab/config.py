@@ -90,8 +90,14 @@ class RunConfig:
 
     # Network
     network: str = knob(
-        "b", "network", "Network", "A and B are those of the two exercises, C is the lab's own.",
-        choices={"a": "A (6,765 parameters)", "b": "B (9,920 parameters)", "c": "C (9,976 parameters)"},
+        "b", "network", "Network",
+        "A and B are those of two published exercises, sources A and B; C is the lab's own. Parameters are counted "
+        "with batch norm (BN).",
+        choices={
+            "a": "A (6,765 parameters with BN)",
+            "b": "B (9,920 parameters with BN)",
+            "c": "C (9,976 parameters with BN)",
+        },
     )
     norm: str = knob(
         "batch", "network", "Norm",

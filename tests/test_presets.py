@@ -142,3 +142,5 @@ def test_augmentations_by_name():
     assert AUGMENTATIONS["source-a"][1] == TURNED_AND_JITTERED
     assert all(set(knobs) == set(NO_AUGMENTATION) for _, knobs in AUGMENTATIONS.values())
     assert all(RunConfig(**knobs) for _, knobs in AUGMENTATIONS.values())
+    named = [knobs for _, knobs in AUGMENTATIONS.values()]
+    assert all({name: getattr(p.config, name) for name in NO_AUGMENTATION} in named for p in PRESETS.values())

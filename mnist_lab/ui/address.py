@@ -10,6 +10,7 @@ from mnist_lab.config import KNOBS, ConfigError, RunConfig
 from mnist_lab.config_forms import from_query, parse_value
 
 RUN = "run"  # query parameter: the id of the run on the page
+MAX_SENTENCES = 3  # on parts that were ignored: the rest is counted
 MAX_LENGTH = 40  # of a value in the URL: no setting needs more, and more would not be readable in a message
 
 
@@ -37,7 +38,8 @@ def read_address(query: Mapping[str, str], locks: bool) -> Address:
 def ignored_text(ignored: tuple[str, ...]) -> str:
     """What the page says of the parts that it could not use."""
     what = "A part of the address was" if len(ignored) == 1 else f"{len(ignored)} parts of the address were"
-    return f"{what} ignored. {' '.join(ignored)}"
+    rest = len(ignored) - MAX_SENTENCES
+    return " ".join([f"{what} ignored.", *ignored[:MAX_SENTENCES], *([f"And {rest} more."] if rest > 0 else [])])
 
 
 def _why_not(name: str, text: str) -> str:

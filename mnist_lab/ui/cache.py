@@ -15,6 +15,7 @@ from mnist_lab.config import ConfigError, RunConfig
 from mnist_lab.runs.job import explain
 from mnist_lab.runs.library import Library
 from mnist_lab.runs.queue import RunQueue
+from mnist_lab.runs.record import RunError
 from mnist_lab.runs.store import RunStore
 
 EXIT_SECONDS = 30.0  # an import cannot be interrupted, and one that the exit cuts short aborts the process
@@ -55,6 +56,16 @@ def queue() -> RunQueue:
     sys.setswitchinterval(SWITCH_SECONDS)
     room = classroom()
     return RunQueue(store(), admit=room.admit if room else None)
+
+
+def settings_problem() -> str | None:
+    """What is wrong with the variables that the server was started with; None when all can be used."""
+    try:
+        classroom()
+        queue()
+    except RunError as error:
+        return str(error)
+    return None
 
 
 def warm_up() -> None:

@@ -12,6 +12,9 @@ Row = dict[str, Any]
 MAX_STEP_POINTS = 400
 """Points within epochs sent to the browser. Above 2,000 marks Streamlit swaps the renderer, which flickers."""
 
+MARKED_EPOCHS = 25
+"""Points on a line at most, and a few that are always there; more would hide the dashes."""
+
 LOSS_FLOOR = 1e-6
 """A loss of exactly 0 has no logarithm; it is drawn here."""
 
@@ -63,6 +66,28 @@ def long_rows(rows: Sequence[Row], names: Mapping[str, str]) -> list[Row]:
         {"epoch": row["epoch"], "series": name, "value": row[field]}
         for field, name in names.items() for row in rows if row[field] is not None
     ]
+
+
+def with_marks(rows: Iterable[Row], epochs: int, every: Mapping[str, int]) -> list[Row]:
+    """The same rows with ``marked``: whether the line has a point there.
+
+    The first value of a line has one, so that it shows at all; so has one out of turn, which is the test of the last
+    epoch, whether the run was stopped there or not.
+
+    Args:
+        rows: ``epoch``, ``series``, ``value``, each series in order.
+        epochs: the end of the x axis.
+        every: series -> the number of epochs from one of its values to the next.
+    """
+    begun: set[str] = set()
+    made = []
+    for row in rows:
+        epoch, turn = row["epoch"], every[row["series"]]
+        apart = turn * math.ceil(epochs / turn / MARKED_EPOCHS)
+        marked = row["series"] not in begun or epoch % apart == 0 or epoch % turn != 0 or epoch == epochs
+        begun.add(row["series"])
+        made.append({**row, "marked": marked})
+    return made
 
 
 def tested(history: Sequence[Record]) -> list[Record]:

@@ -12,7 +12,6 @@ same once more.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -45,11 +44,11 @@ drops those outside. On an axis that spans more than a factor of 1000, only the 
 than a factor of 5, where none might be left, round numbers of equal distance, two to ten of them."""
 LOG_LABELS = "format(datum.value, datum.value < 0.001 ? '~e' : '~g')"
 """Vega expression for their labels: 1e-5 is shorter than 0.00001, and easier to compare with 1e-8."""
+AXIS_NUMBER = ".9~g"
+"""Format of the labels of a linear axis. Without a number of digits Vega takes it from the distance of the ticks, and
+where they are 10 apart writes 9e+1 for 90; without a format, it writes 1.000000 where all values are 1."""
 
 Color = tuple[int, int, int]  # red, green and blue, 0 to 255
-
-MARKED_EPOCHS = 25
-"""Points on a line at most (and epoch 1, so that a run of one epoch shows); more would hide the dashes."""
 
 
 def shade(share: float, low: Color, high: Color) -> dict[str, str]:
@@ -66,21 +65,25 @@ def shade(share: float, low: Color, high: Color) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a chart: the field it shows, its name, and three ways to tell it from the others."""
+    """One line of a chart: the field it shows, its name, three ways to tell it from the others, and the number of
+    epochs from one of its values to the next."""
 
     field: str
     name: str
     color: str = BLUE
     dash: tuple[int, int] = SOLID
     shape: str = "circle"
+    every: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineChart:
     """Everything about a chart of lines against the epoch except its rows and the number of epochs.
 
-    Data sets: ``lines`` (epoch, series, value); ``epochs`` (epoch, left, right and a field per series, for
-    tooltips and the shaded gap); with ``steps`` also ``steps`` (epoch, series, value).
+    Data sets: ``lines`` (epoch, series, value, and with ``points`` also marked: see ``chart_data.with_marks``);
+    ``epochs`` (epoch, left, right and a field per series, for tooltips and the shaded gap); with ``steps`` also
+    ``steps`` (epoch, series, value). Each layer needs a row, left of the axis if there is none to see: Vega warns of an
+    infinite extent otherwise, at every poll.
 
     Attributes:
         series: the lines.
@@ -94,7 +97,6 @@ class LineChart:
         number: d3 format of the values in tooltips.
         height: in pixels.
         apart: field of ``steps`` by which the pale lines of one series are told apart.
-        every: so many epochs lie between two points of a line.
     """
 
     series: tuple[Series, ...]
@@ -108,7 +110,6 @@ class LineChart:
     number: str = ".3~g"
     height: int = SMALL_CHART_HEIGHT
     apart: str = ""
-    every: int = 1
 
 
 @lru_cache(maxsize=64)
@@ -121,7 +122,7 @@ def line_chart_spec(look: LineChart, epochs: int) -> str:
 @lru_cache(maxsize=64)
 def histogram_spec(layer: str) -> str:
     """Bars over the data set ``bins`` (start, end, count) as JSON, without data; ``layer`` names what is counted."""
-    weight = alt.Axis(title="Weight", format="~g", tickCount=5, grid=False)
+    weight = alt.Axis(title="Weight", format=AXIS_NUMBER, tickCount=5, grid=False)
     number = alt.Axis(title="Number of weights", format=",d", tickCount=4, tickMinStep=1)
     bars = alt.Chart(alt.NamedData("bins")).mark_bar(color=BLUE, binSpacing=1)
     bars = bars.encode(
@@ -149,7 +150,7 @@ def _y(look: LineChart, field: str = "value") -> alt.Y:
     if look.log:
         axis = alt.Axis(title=look.y_title, labelExpr=LOG_LABELS, values=alt.ExprRef(LOG_TICKS))
         return alt.Y(f"{field}:Q", scale=alt.Scale(type="log", nice=False), axis=axis)
-    axis = alt.Axis(title=look.y_title, format="~g", tickCount=look.height // 50)
+    axis = alt.Axis(title=look.y_title, format=AXIS_NUMBER, tickCount=look.height // 50)
     return alt.Y(f"{field}:Q", scale=alt.Scale(zero=look.zero), axis=axis)
 
 
@@ -185,9 +186,7 @@ def _lines(look: LineChart, epochs: int) -> list[alt.Chart]:
     lines = base.mark_line(strokeWidth=2, clip=True, aria=False).encode(strokeDash=dash)
     if not look.points:
         return [lines]
-    every = look.every * math.ceil(epochs / look.every / MARKED_EPOCHS)
-    # The last epoch is tested whatever the others: a run shorter than that has no other point, and Vega warns of none.
-    base = base.transform_filter(f"datum.epoch <= 1 || datum.epoch == {epochs} || datum.epoch % {every} == 0")
+    base = base.transform_filter("datum.marked")
     return [lines, *(_points(base, one) for one in look.series)]
 
 

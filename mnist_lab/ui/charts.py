@@ -4,7 +4,7 @@ Every function returns None while there is nothing to draw: Vega warns about sca
 caller shows a placeholder instead. A record is one epoch of the history (``events.Epoch`` as a dict); a point
 is a dict with ``epoch`` (progress in epochs, 2.5 in the middle of the third), ``loss`` and ``learning_rate``.
 Names of arguments that every chart shares: ``epochs`` is the planned number, the end of the x axis, and
-``eval_name`` is "test" or "validation".
+``eval_name`` is "test" or "validation", and ``eval_every`` the number of epochs from one test to the next.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_lab.ui.chart_data import LOSS_FLOOR, Record, Row, epoch_rows, finite, has_values, long_rows, thin
+from mnist_lab.ui.chart_data import LOSS_FLOOR, Record, Row, epoch_rows, finite, long_rows, thin, with_marks
 from mnist_lab.ui.chart_specs import (
     CHART_HEIGHT,
     DASHED,
@@ -70,6 +70,7 @@ def loss_chart(
     epochs: int,
     penalty: bool = False,
     eval_name: str = "test",
+    eval_every: int = 1,
 ) -> Chart | None:
     """Data loss of training and test, and the L1 penalty, against the epoch, on a logarithmic scale.
 
@@ -82,12 +83,15 @@ def loss_chart(
         steps: points with loss; see ``chart_data.thin``.
         epochs: see the module.
         penalty: whether the run has an L1 term; without one there is no line for it.
-        eval_name: see the module.
+        eval_name, eval_every: see the module.
 
     Returns:
         The chart, or None when neither ``history`` nor ``steps`` has a finite loss.
     """
-    series = [Series("train_loss", "Train"), Series("eval_loss", eval_name.capitalize(), VERMILLION, DASHED, "square")]
+    series = [
+        Series("train_loss", "Train"),
+        Series("eval_loss", eval_name.capitalize(), VERMILLION, DASHED, "square", eval_every),
+    ]
     if penalty:
         series.append(Series("penalty", "L1 penalty", GREEN, DOTTED, "triangle-up"))
     look = LineChart(
@@ -107,7 +111,12 @@ def loss_chart(
 
 
 def accuracy_chart(
-    history: Sequence[Record], *, epochs: int, label_noise: bool = False, eval_name: str = "test"
+    history: Sequence[Record],
+    *,
+    epochs: int,
+    label_noise: bool = False,
+    eval_name: str = "test",
+    eval_every: int = 1,
 ) -> Chart | None:
     """Train and test accuracy (%) against the epoch, the gap between them shaded.
 
@@ -118,14 +127,14 @@ def accuracy_chart(
         history: records with train_accuracy, train_accuracy_true, eval_accuracy.
         epochs: see the module.
         label_noise: whether some train labels are wrong.
-        eval_name: see the module.
+        eval_name, eval_every: see the module.
 
     Returns:
         The chart, or None when no epoch has finished.
     """
     series = [
         Series("train_accuracy", "Train (noisy labels)" if label_noise else "Train"),
-        Series("eval_accuracy", eval_name.capitalize(), VERMILLION, DASHED, "square"),
+        Series("eval_accuracy", eval_name.capitalize(), VERMILLION, DASHED, "square", eval_every),
     ]
     if label_noise:
         series.append(Series("train_accuracy_true", "Train (true labels)", GREEN, DOTTED, "triangle-up"))
@@ -187,18 +196,23 @@ def _line_chart(
 ) -> Chart | None:
     """A chart of `rows` (one per epoch); the line goes through `line`, if given, which has more points."""
     names = {one.field: one.name for one in look.series}
-    line = rows if line is None else line
-    if not has_values(line, list(names)) and not has_values(steps or [], ["value"]):
+    lines = long_rows(rows if line is None else line, names)
+    drawn = [row for row in (*lines, *(steps or [])) if row["value"] is not None]
+    if not drawn:
         return None
-    data = {"epochs": rows, "lines": long_rows(line, names)}
+    somewhere = drawn[0]["value"]
+    begun = {row["series"] for row in lines}
+    lines += [_outside(one, somewhere) for one in look.series if one.name not in begun]
+    if look.points:
+        lines = with_marks(lines, epochs, {one.name: one.every for one in look.series})
+    data = {"epochs": rows, "lines": lines}
+    if look.gap and not any(all(row[one.field] is not None for one in look.series[:2]) for row in rows):
+        data["epochs"] = [*rows, {"epoch": -1, "left": -1, "right": -1, **dict.fromkeys(names, somewhere), "gap": GAP}]
     if steps is not None:
-        lines = data["lines"]
-        data = {**data, "lines": lines or _outside(look, steps), "steps": steps or _outside(look, lines)}
+        data["steps"] = steps or [_outside(look.series[0], somewhere)]
     return Chart(line_chart_spec(look, epochs), data)
 
 
-def _outside(look: LineChart, rows: list[Row]) -> list[Row]:
-    """An invisible row for each series, left of the axis: a layer without rows (before the first epoch has ended, or
-    without any step) would make Vega warn of an infinite extent at every poll."""
-    value = next(row["value"] for row in rows if row["value"] is not None)
-    return [{"epoch": -1, "series": one.name, "value": value} for one in look.series]
+def _outside(one: Series, value: float) -> Row:
+    """An invisible row of a series without any, left of the axis; see ``LineChart``."""
+    return {"epoch": -1, "series": one.name, "value": value}

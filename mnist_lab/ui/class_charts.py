@@ -9,8 +9,17 @@ import altair as alt
 import pyarrow as pa
 
 from mnist_lab.classroom.pool import Curve, Group, spread
-from mnist_lab.ui.chart_data import Row
-from mnist_lab.ui.chart_specs import BLUE, GREY, SMALL_CHART_HEIGHT, VERMILLION, LineChart, Series, line_chart_spec
+from mnist_lab.ui.chart_data import Row, with_marks
+from mnist_lab.ui.chart_specs import (
+    AXIS_NUMBER,
+    BLUE,
+    GREY,
+    SMALL_CHART_HEIGHT,
+    VERMILLION,
+    LineChart,
+    Series,
+    line_chart_spec,
+)
 from mnist_lab.ui.charts import Chart
 
 YOURS, OTHERS = "Your runs", "The others'"
@@ -45,7 +54,7 @@ def dots_chart(group: Group, mine: str | None) -> Chart:
 
 @lru_cache(maxsize=1)
 def _dots_spec() -> str:
-    axis = alt.Axis(title="Test accuracy after the last epoch (%)", grid=False, tickCount=6, format="~g")
+    axis = alt.Axis(title="Test accuracy after the last epoch (%)", grid=False, tickCount=6, format=AXIS_NUMBER)
     scale = alt.Scale(zero=False, nice=True, padding=12)
     height = alt.Y("place:Q", axis=alt.Axis(title="Runs, stacked", format="d", tickMinStep=1, tickCount=5),
                    scale=alt.Scale(domainMin=0.4, nice=False, padding=12))
@@ -85,15 +94,16 @@ def curves_chart(group: Group, curve: Callable[[str], Curve]) -> Chart | None:
     if not by_epoch:
         return None
     means = [(epoch, sum(values) / len(values)) for epoch, values in sorted(by_epoch.items())]
-    series = Series("mean", f"Mean of {len(curves)} runs")
+    series = Series("mean", f"Mean of {len(curves)} runs", every=group.setting.eval_every)
     look = LineChart(
         series=(series,), y_title=f"{'Validation' if group.setting.validation else 'Test'} accuracy (%)", number=".2f",
-        steps=True, apart="seed", every=group.setting.eval_every,
+        steps=True, apart="seed",
         description="Line chart: accuracy in per cent of every run against the epoch, and their mean.",
     )
-    half = look.every / 2
+    half = series.every / 2
+    line = [{"epoch": epoch, "series": series.name, "value": value} for epoch, value in means]
     data = {
-        "lines": [{"epoch": epoch, "series": series.name, "value": value} for epoch, value in means],
+        "lines": with_marks(line, group.setting.epochs, {series.name: series.every}),
         "epochs": [
             {"epoch": epoch, "left": epoch - half, "right": epoch + half, "mean": mean} for epoch, mean in means
         ],

@@ -43,8 +43,8 @@ def show_preset() -> None:
     key, default = widget_state.widget(PRESET, name or CUSTOM, options)
     st.selectbox(
         "Preset", options, options.index(default), format_func=_preset_title, key=key, on_change=_take_preset,
-        args=(key,), help="Sets all controls at once. Seed, device and precision stay as they are.",
-        disabled=locked,
+        args=(key,), help="Sets all controls at once. Seed, device and precision stay as they are. Sources A and B are "
+        "two published exercises, which the lab repeats.", disabled=locked,
     )
     if locked:
         st.caption("🔒 All settings are locked. You can start a run and see what comes of it.")

@@ -13,8 +13,9 @@ from typing import Any
 
 import altair as alt
 
-from mnist_lab.ui.chart_data import Row, finite, has_values, long_rows
+from mnist_lab.ui.chart_data import Row, finite, has_values, long_rows, with_marks
 from mnist_lab.ui.chart_specs import (
+    AXIS_NUMBER,
     BLUE,
     DASHED,
     VERMILLION,
@@ -42,7 +43,7 @@ class Curves:
     x_title: str
     y_title: str
     description: str
-    x_format: str = "~g"
+    x_format: str = AXIS_NUMBER
     log_x: bool = False
     x_domain: tuple[float, float] | None = None
     x_values: tuple[float, ...] | None = None
@@ -82,7 +83,8 @@ def epochs_chart(
         return None
     spec = LineChart(series=series, y_title=y_title, description=description, log=log, zero=not log, height=HEIGHT)
     names = {one.field: one.name for one in series}
-    return Chart(line_chart_spec(spec, epochs), {"epochs": rows, "lines": long_rows(rows, names)})
+    lines = with_marks(long_rows(rows, names), epochs, {one.name: one.every for one in series})
+    return Chart(line_chart_spec(spec, epochs), {"epochs": rows, "lines": lines})
 
 
 def histogram_chart(histogram: Mapping[str, Sequence[float]], reach: float, layer: str) -> Chart:
@@ -122,7 +124,7 @@ def points_chart(look: Points, rows: Sequence[tuple[Any, str, float, str]]) -> C
 
 @lru_cache(maxsize=64)
 def _histogram_spec(layer: str) -> str:
-    weight = alt.Axis(title="Weight", format="~g", tickCount=5, grid=False)
+    weight = alt.Axis(title="Weight", format=AXIS_NUMBER, tickCount=5, grid=False)
     number = alt.Axis(title="Number of weights", format=",d", tickCount=4, tickMinStep=1)
     # With an outline a bar is seen even where the weights of an epoch fill next to nothing of the axis.
     bars = alt.Chart(alt.NamedData("bins")).mark_bar(color=BLUE, stroke=BLUE, strokeWidth=1, binSpacing=1.5).encode(
@@ -184,7 +186,7 @@ def _points_spec(look: Points, columns: tuple[str, ...]) -> str:
 
 
 def _y_axis(title: str) -> alt.Axis:
-    return alt.Axis(title=title, tickCount=5, format="~g")  # without a format, equal values are labelled 1.000000
+    return alt.Axis(title=title, tickCount=5, format=AXIS_NUMBER)
 
 
 def _only(base: alt.Chart, one: Series) -> alt.Chart:

@@ -71,7 +71,9 @@ def enter(page: str, arrived: bool) -> None:
         if query != known.query:
             st.query_params.from_dict(known.query)  # one call, so that Back has one entry
             known.replaced.by_ours(query)
-    elif query != known.query and not late:
+    elif late:
+        st.query_params.from_dict(known.query)  # if it was Back after all, the URL would say other than the page
+    elif query != known.query:
         known.query = query
         short = [(name, text) for name, text in query.items() if len(name) + len(text) <= MAX_LENGTH]
         known.values = dict(short[:MAX_VALUES])

@@ -8,7 +8,7 @@ from functools import lru_cache
 import pyarrow as pa
 
 from mnist_lab.runs.race import Race
-from mnist_lab.ui.chart_data import Row
+from mnist_lab.ui.chart_data import Row, with_marks
 from mnist_lab.ui.chart_specs import (
     BLUE,
     DASHED,
@@ -64,10 +64,12 @@ def race_chart(model: RaceModel) -> Chart | None:
         {"epoch": -1, "series": name, "value": somewhere}
         for name, curve in zip(names, means, strict=True) if not curve
     ]
+    epochs = max(one.config.epochs for one in race.contestants)
+    lines = with_marks(lines, epochs, {one.name: one.every for one in look.series})
     data = {"lines": lines, "epochs": _hover_rows(means, look)}
     if look.steps:
         data["steps"] = _seed_rows(model, names)
-    return Chart(line_chart_spec(look, max(one.config.epochs for one in race.contestants)), data)
+    return Chart(line_chart_spec(look, epochs), data)
 
 
 def _look(race: Race) -> LineChart:
@@ -75,21 +77,23 @@ def _look(race: Race) -> LineChart:
     first = race.contestants[0].config
     name = "Validation" if first.validation else "Test"
     series = tuple(
-        Series(f"c{number}", one.name, *LOOKS[number]) for number, one in enumerate(race.contestants)
+        Series(f"c{number}", one.name, *LOOKS[number], one.config.eval_every)
+        for number, one in enumerate(race.contestants)
     )
     return LineChart(
         series=series, y_title=f"{name} accuracy (%)", number=".2f", height=HEIGHT, apart="seed",
-        steps=len(race.seeds) > 1, every=math.gcd(*(one.config.eval_every for one in race.contestants)),
+        steps=len(race.seeds) > 1,
         description=f"Line chart: {name.lower()} accuracy of each contestant in per cent against the epoch.",
     )
 
 
 def _hover_rows(means: list[list[tuple[int, float]]], look: LineChart) -> list[Row]:
     by_epoch: dict[int, Row] = {}
+    half = math.gcd(*(one.every for one in look.series)) / 2
     for number, curve in enumerate(means):
         for epoch, value in curve:
             row = by_epoch.setdefault(epoch, {
-                "epoch": epoch, "left": epoch - look.every / 2, "right": epoch + look.every / 2,
+                "epoch": epoch, "left": epoch - half, "right": epoch + half,
                 **{one.field: None for one in look.series},
             })
             row[f"c{number}"] = value

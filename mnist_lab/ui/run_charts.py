@@ -86,7 +86,7 @@ def _make(progress: Progress, config: RunConfig) -> _Charts:
     """Made once for all browsers that look at the same moment of a run."""
     history, points, epochs = progress.history, progress.points, config.epochs
     data = progress.started.data if progress.started else {}
-    common = {"epochs": epochs, "eval_name": data.get("eval_name", "test")}
+    common = {"epochs": epochs, "eval_name": data.get("eval_name", "test"), "eval_every": config.eval_every}
     return _Charts(
         loss=_columns(charts.loss_chart(history, points, penalty=config.l1 > 0, **common)),
         accuracy=_columns(charts.accuracy_chart(history, label_noise=config.label_noise > 0, **common)),

@@ -139,14 +139,15 @@ def _downloads(record: RunRecord) -> None:
             "Settings and summary (JSON)", lambda: json.dumps(record.public_dict(), indent=2) + "\n",
             f"{record.id}.json", "application/json", on_click="ignore", key="get_config",
         )
+        # The two below are made from files: the page is drawn again, and says so if the run was deleted meanwhile.
         has_weights = (record.folder / WEIGHTS).exists()
         st.download_button(
             "Weights (safetensors)", (record.folder / WEIGHTS).read_bytes, f"{record.id}.safetensors",
-            on_click="ignore", key="get_weights", disabled=not has_weights,
+            on_click="rerun", key="get_weights", disabled=not has_weights,
         )
         missing = missing_packages()
         st.download_button(
-            "Network (ONNX)", lambda: to_onnx(record), f"{record.id}.onnx", on_click="ignore", key="get_onnx",
+            "Network (ONNX)", lambda: to_onnx(record), f"{record.id}.onnx", on_click="rerun", key="get_onnx",
             disabled=bool(missing) or not has_weights,
             help="The trained network for other programs. Making the file takes some seconds.",
         )

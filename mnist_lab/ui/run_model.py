@@ -23,6 +23,7 @@ class Progress:
 
     `history` is a dict an epoch (`events.Epoch`), `points` are dicts of `epoch` (progress in epochs), `loss` and
     `learning_rate`, as the charts want them; a run that is read from disk has none. `last` is None until the end.
+    The last line of a run that was stopped between two tests has the test that it ended with.
     """
 
     preparing: Preparing | None = None
@@ -106,6 +107,7 @@ class RunModel:
             self._history.append(vars(event))
         elif isinstance(event, LAST_EVENTS):
             self._last = event
+            self._history[-1:] = [_with_last_test(line, event) for line in self._history[-1:]]
         else:
             self._latest[type(event)] = event
         if isinstance(event, Step):
@@ -129,6 +131,18 @@ def progress_of(events: Iterable[Event]) -> Progress:
     model = RunModel()
     model.add(events)
     return model.progress()
+
+
+def _with_last_test(line: dict[str, Any], end: Finished | Stopped | Failed) -> dict[str, Any]:
+    """The last line of the history with the test at the end of a stopped run, which only the summary tells.
+
+    With a validation set that is another test than those after the epochs, and stays apart.
+    """
+    summary = {} if isinstance(end, Failed) else end.summary
+    loss, accuracy = summary.get("test_loss"), summary.get("test_accuracy")
+    if line["eval_name"] != "test" or line["eval_accuracy"] is not None or None in (loss, accuracy):
+        return line
+    return {**line, "eval_loss": loss, "eval_accuracy": accuracy}
 
 
 def _mean(points: Iterable[dict[str, float]]) -> dict[str, float]:

@@ -100,7 +100,7 @@ def network_text(started: Started, config: RunConfig) -> str:
     )
 
 
-def data_text(data: Mapping[str, Any]) -> str:
+def data_text(data: Mapping[str, Any], config: RunConfig) -> str:
     """Where the images come from, how many there are, and which of them the run is judged on."""
     source = {
         "folder": "MNIST",
@@ -110,10 +110,24 @@ def data_text(data: Mapping[str, Any]) -> str:
     changed = data.get("changed_labels")
     wrong = f", {changed:,} of them with a wrong label on purpose" if changed else ""
     tests = f"{data.get('test_images', 0):,} test images"
-    judged = f"each epoch is tested on {tests}"
+    judged = f"{_tested_text(config)} tested on {tests}"
     if data.get("eval_name") == "validation":
-        judged = f"each epoch is tested on images held out for it (validation); the {tests} are used once, at the end"
+        judged = (
+            f"{_tested_text(config)} tested on images held out for that (validation); the {tests} are used once, at "
+            "the end"
+        )
     return f"{data.get('train_images', 0):,} training images of {source}{wrong} · {judged}"
+
+
+def _tested_text(config: RunConfig) -> str:
+    """Which epochs a test follows, with the verb: "every 3rd epoch and the last are"."""
+    every = config.eval_every
+    if 1 in (every, config.epochs):
+        return "each epoch is"
+    if every >= config.epochs:
+        return "the last epoch is"
+    ending = "th" if every // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(every % 10, "th")
+    return f"every {every}{ending} epoch and the last are"
 
 
 def sample_warning(data: Mapping[str, Any]) -> str | None:
@@ -129,10 +143,16 @@ def sample_warning(data: Mapping[str, Any]) -> str | None:
 def settings_text(config: RunConfig, preset: str | None) -> str:
     """The settings of a run: its preset or a short description, and what else differs from that preset or "fast"."""
     known = PRESETS.get(preset or "")
-    changed = differences((known or PRESETS[DEFAULT_PRESET]).config, config)
-    said = () if known else TITLED
-    parts = [f"{KNOBS[name].label}: {short_value(name, new)}" for name, (_, new) in changed.items() if name not in said]
-    return " · ".join([f'Preset "{known.title}"' if known else title(config), *parts])
+    base, said = (known, ()) if known else (PRESETS[DEFAULT_PRESET], TITLED)
+    changed = " · ".join(
+        f"{KNOBS[name].label}: {short_value(name, new)}"
+        for name, (_, new) in differences(base.config, config).items()
+        if name not in said and config.matters(name)  # a knob may matter in the preset alone
+    )
+    if known:
+        return f'Preset "{known.title}"' + (f" with {changed}" if changed else "")
+    short = base.title.partition(":")[0]
+    return title(config) + (f' · unlike "{short}": {changed}' if changed else "")
 
 
 def best_text(history: tuple[Mapping[str, Any], ...]) -> str | None:

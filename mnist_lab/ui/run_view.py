@@ -131,7 +131,7 @@ def _facts(run: FoundRun) -> None:
                 if started.data.get("note"):
                     with st.expander("Why the sample, and what to do about it"):
                         st.markdown(plain(started.data["note"]))
-            facts = [run_text.network_text(started, run.config), run_text.data_text(started.data)]
+            facts = [run_text.network_text(started, run.config), run_text.data_text(started.data, run.config)]
             st.caption("  \n".join([run_text.settings_text(run.config, run.preset), *facts]))
         else:
             st.caption(run_text.settings_text(run.config, run.preset))

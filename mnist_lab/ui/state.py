@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_lab.classroom.locks import LOCK, lock_text
-from mnist_lab.config import KNOBS, RunConfig, check
+from mnist_lab.config import KNOBS, RunConfig, check, matters
 from mnist_lab.config_forms import to_query
 from mnist_lab.presets import PRESETS, preset_of
 from mnist_lab.runs.record import RunError
@@ -62,7 +62,9 @@ def enter(page: str) -> None:
     late = state.replaced.is_late(query, state.query)
     if changed or (arrived and state.query and not query):  # page links drop the parameters
         _write_url(state)
-    elif query != state.query and not late:
+    elif late:
+        st.query_params.from_dict(state.query)  # if it was Back after all, the URL would say other than the page
+    elif query != state.query:
         _read_url(state, query)
     _hold(state)
 
@@ -86,14 +88,16 @@ def locks() -> dict[str, Lock]:
 
 
 def rejected() -> dict[str, tuple[str, str]]:
-    """Typed texts that are no value of their knob: name -> (text, what is wrong with it)."""
+    """What was typed and is no value of its knob: name -> (text, what is wrong with it)."""
     return dict(_state().rejected)
 
 
 def problems() -> dict[str, str]:
     """What is wrong with the settings on the page: knob name -> a sentence. Empty when they can be trained."""
     state = _state()
-    return check(state.values) | {name: problem for name, (_, problem) in state.rejected.items()}
+    # The field of a knob that does not matter is not on the page to be mended.
+    shown = {name: problem for name, (_, problem) in state.rejected.items() if matters(name, state.values)}
+    return check(state.values) | shown
 
 
 def current_config() -> RunConfig | None:
@@ -134,7 +138,7 @@ def set_values(**changes: Any) -> None:
 
 
 def reject(name: str, text: str, problem: str) -> None:
-    """Remember a typed text that is no value: it stays in its field, explained, until it is mended."""
+    """Remember what was typed and is no value: it stays in its field, explained, until it is mended."""
     state = _state()
     state.rejected[name] = (text, problem)
     state.changed = True
@@ -230,7 +234,10 @@ def _held(state: _State) -> dict[str, Any]:
 
 def _hold(state: _State) -> None:
     """Bring the settings to what is locked: the class may have a task by now."""
-    if any(state.values[name] != value for name, value in _held(state).items()):
+    held = _held(state)
+    for name in state.rejected.keys() & held.keys():
+        del state.rejected[name]  # nobody could mend it
+    if any(state.values[name] != value for name, value in held.items()):
         notices, changed = state.notices, state.changed
         _set(state, state.values)
         state.notices, state.changed = notices, changed

@@ -9,6 +9,7 @@ from mnist_lab.runs.record import RunError
 from mnist_lab.ui import cache, class_state, controls, source, state
 from mnist_lab.ui.class_wait import show_line
 from mnist_lab.ui.markdown import plain
+from mnist_lab.ui.run_find import LIVE
 from mnist_lab.ui.widgets import changes_text
 
 LOADING_SECONDS = 0.5
@@ -32,7 +33,7 @@ def render_train() -> None:
     config = state.current_config()
     problems = state.problems() | source.too_many_images(status) | class_state.too_much(config)
     problems |= cache.missing_device(config) if config else {}
-    reason = _why_no_start(problems)
+    same_run_goes, reason = _same_run_goes(), _why_no_start(problems)
     start.button(
         "Start", type="primary", key="start", icon=":material/play_arrow:", width="stretch", on_click=_start,
         disabled=reason is not None,
@@ -45,6 +46,8 @@ def render_train() -> None:
         controls.show_controls(problems, source.source_text(status))
     _show_class()
     _show_run()
+    if same_run_goes and not _same_run_goes():
+        state.rerun()  # it ended while the page was drawn: below it may have ended already, and then nothing polls
     if not cache.engine_ready():
         _wait_for_engine()
 
@@ -56,12 +59,17 @@ def _why_no_start(problems: dict[str, str]) -> str | None:
         return " ".join(["Start is off until this is mended.", *problems.values()])
     if state.owner_hash() is None:
         return "One moment: waiting for the browser."
-    run_id = state.current_run_id()
-    job = cache.queue().job(run_id) if run_id else None
-    if job and job.state in ("queued", "running") and not job.stopping and state.is_same_run(job.config):
+    if _same_run_goes():
         other = "Change a setting" if "seed" in state.locks() else "Change a setting (the seed, for one)"
         return f"A run with exactly these settings is under way. {other} to start another."
     return None
+
+
+def _same_run_goes() -> bool:
+    """Whether the run on the page goes on and has the settings on the page."""
+    run_id = state.current_run_id()
+    job = cache.queue().job(run_id) if run_id else None
+    return bool(job and job.state in LIVE and not job.stopping and state.is_same_run(job.config))
 
 
 def _start() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_lab.config import ALL, KNOBS, TYPES, ConfigError, matters, problem
+from mnist_lab.config import ALL, KNOBS, TYPES, ConfigError, exact, matters, problem
 from mnist_lab.config_forms import parse_value, short_value, to_text
 from mnist_lab.ui import state, widget_state
 from mnist_lab.ui.markdown import plain
@@ -15,7 +15,8 @@ OFF = "off"
 FEW = 2  # choices that fit beside each other
 STEPS = 100  # a slider's, at most
 PERCENT = 100
-DIGITS = 6  # of a slider's value
+DIGITS = 6  # after the point, of what a slider was moved to
+EXACT = 15  # digits of a number that survive being written and read
 
 
 def show_knob(name: str, problems: dict[str, str]) -> None:
@@ -97,10 +98,11 @@ def _check_box(name: str, locked: bool) -> None:
 
 
 def _number(name: str, locked: bool) -> None:
-    knob = KNOBS[name]
-    key, default = widget_state.widget(name, state.values()[name])
+    """A field without bounds and for any number: the browser keeps what it refuses to itself, and leaves it there."""
+    knob, (refused, _) = KNOBS[name], state.rejected().get(name, (None, ""))
+    key, default = widget_state.widget(name, float(state.values()[name] if refused is None else refused))
     st.number_input(
-        knob.label, int(knob.low), int(knob.high), default, step=1, key=key, help=knob.help, on_change=_take,
+        knob.label, None, None, default, step=1.0, format="%g", key=key, help=knob.help, on_change=_take_number,
         args=(name, key), disabled=locked,
     )
 
@@ -110,9 +112,11 @@ def _slider(name: str, locked: bool) -> None:
     low, high = knob.low * factor, knob.high * factor
     step = 1.0 if high - low > STEPS / 10 else 0.01
     unit = " %%" if factor == PERCENT else {"degrees": "°"}.get(knob.unit, "")
-    key, default = widget_state.widget(name, round(state.values()[name] * factor, DIGITS))
+    value = float(f"{state.values()[name] * factor:.{EXACT}g}")  # 29, not 28.999999999999996
+    hundredths = step < 1 and value == round(value, 2)
+    key, default = widget_state.widget(name, value)
     st.slider(
-        knob.label, low, high, default, step, format=("%g" if step == 1.0 else "%.2f") + unit, key=key,
+        knob.label, low, high, default, step, format=("%.2f" if hundredths else f"%.{EXACT}g") + unit, key=key,
         help=knob.help, on_change=_take_slider, args=(name, key), disabled=locked,
     )
 
@@ -165,6 +169,17 @@ def _factor(name: str) -> int:
 def _take(name: str, key: str) -> None:
     if widget_state.is_latest(name, key):
         state.set_values(**{name: widget_state.widget_value(name, key)})
+
+
+def _take_number(name: str, key: str) -> None:
+    if not widget_state.is_latest(name, key):
+        return
+    typed = widget_state.widget_value(name, key)
+    value = int(typed) if typed.is_integer() else typed
+    if wrong := problem(name, value):
+        state.reject(name, exact(typed), wrong)
+    else:
+        state.set_values(**{name: value})
 
 
 def _take_slider(name: str, key: str) -> None:

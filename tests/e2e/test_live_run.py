@@ -28,6 +28,7 @@ from mnist_lab.ui.token import STORAGE_KEY
 
 pytestmark = pytest.mark.timeout(400)  # a wait fails first, and says what it waited for
 MARK = "[document.querySelector('.st-key-loss svg.marks')].forEach(svg => { svg.marked = true })"
+SQUARES = ".st-key-accuracy svg.marks path[aria-roledescription=point][aria-label*='Test']"
 IS_MARKED = "document.querySelector('.st-key-loss svg.marks').marked === true"
 
 
@@ -64,6 +65,24 @@ def test_a_run_is_watched_left_found_again_and_stopped_by_its_own_browser_only(s
     wait_for_state(page, "Stopped")
     wait_for_state(stranger, "Stopped")
     check_record(server, run, page.evaluate(f"localStorage.getItem('{STORAGE_KEY}')"))
+
+
+def test_a_run_that_is_tested_seldom_and_stopped_between_two_tests(server, browsers):
+    page = browsers.new()
+    open_train(page, server.url, **LONG, eval_every=3, label_noise=0.5)  # accuracies far apart: ticks of 10
+    start(page)
+    page.locator(POINTS).first.wait_for()
+    expect(page.get_by_text("The network has not been tested yet.").first).to_be_visible()
+    # At every poll until then the browser would complain of a layer without anything in it.
+    page.locator(SQUARES).nth(1).wait_for()  # the second test
+    stop_button(page).click()
+    wait_for_state(page, "Stopped")
+    table = page.get_by_test_id("stTable")
+    last = table.get_by_role("row").last.get_by_role("cell")
+    expect(page.get_by_text(f"After epoch {last.first.inner_text()} the train loss is").first).to_be_visible()
+    assert last.last.inner_text().endswith(" %")
+    labels = page.locator(".st-key-accuracy svg.marks .role-axis-label text").all_text_contents()
+    assert {"40", "60"} <= set(labels) and not [label for label in labels if "e" in label]
 
 
 def test_a_dozen_follow_the_same_run(server, browsers):

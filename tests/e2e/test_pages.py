@@ -88,6 +88,62 @@ def test_a_run_in_the_list_is_opened_renamed_and_deleted(server, browsers):
     assert not (server.runs / run).exists()
 
 
+def test_a_number_out_of_range_is_explained_and_not_trained(server, browsers):
+    page = browsers.new()
+    open_train(page, server.url, **SHORT | {"dropout": 0.005})
+    expect(page.get_by_test_id("stSlider").filter(has_text="Dropout")).to_contain_text("0.005")
+    epochs, alerts = page.get_by_label("Epochs", exact=True), page.get_by_test_id("stSidebar").get_by_role("alert")
+    box = page.get_by_test_id("stNumberInput").filter(has=epochs)
+    for typed in ("1000", "0", "-5", "2.5"):
+        epochs.fill(typed)
+        epochs.press("Enter")
+        expect(alerts).to_contain_text(f"not {typed}.")
+        expect(start_button(page)).to_be_disabled()
+        expect(epochs).to_have_value(typed)
+    epochs.fill("199")
+    epochs.press("Enter")
+    expect(alerts).to_have_count(0)
+    box.get_by_test_id("stNumberInputStepUp").click()
+    page.wait_for_url(re.compile("epochs=200"))
+    ready(page)
+    box.get_by_test_id("stNumberInputStepUp").click()
+    expect(alerts).to_contain_text("Epochs must be between 1 and 200, not 201.")
+    box.get_by_test_id("stNumberInputStepDown").click()
+    expect(alerts).to_have_count(0)
+    expect(epochs).to_have_value("200")
+    expect(start_button(page)).to_be_enabled()
+
+
+def test_a_download_of_a_run_that_was_deleted_is_explained(server, browsers):
+    page = browsers.new()
+    open_train(page, server.url, **SHORT)
+    run = start(page)
+    wait_for_state(page, "Finished")
+    weights = page.get_by_role("button", name="Weights (safetensors)")
+    with page.expect_download() as download:
+        weights.click()
+    assert download.value.suggested_filename == f"{run}.safetensors"
+    open_train(page, server.url, run=run)
+    expect(weights).to_be_enabled()
+    page.wait_for_timeout(1_000)  # until nothing is drawn that would find the run deleted by itself
+    RunStore(server.runs).delete(run)  # as in another tab
+    weights.click()
+    expect(page.get_by_text("was deleted, perhaps in another tab.")).to_be_visible()
+
+
+def test_back_at_once_leaves_the_address_and_the_page_agreed(server, browsers):
+    page = browsers.new()
+    open_train(page, server.url, **SHORT)
+    epochs = page.get_by_label("Epochs", exact=True)
+    epochs.fill("7")
+    epochs.press("Enter")
+    page.wait_for_url(re.compile("epochs=7"))
+    page.go_back()
+    page.wait_for_timeout(1_500)
+    ready(page)
+    assert f"epochs={epochs.input_value()}" in page.url
+
+
 @pytest.fixture
 def finished(server, browsers) -> str:
     """The id of a run that has ended, made if there is none yet."""

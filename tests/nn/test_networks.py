@@ -65,7 +65,7 @@ def test_parameter_counts(network, with_norm, norm_parameters, norm):
     assert sum(row.parameters for row in layer_table(built)) == expected
     assert not any(isinstance(module, nn.Linear) for module in built)
     assert all(module.bias is None for module in built if isinstance(module, nn.Conv2d))
-    assert KNOBS["network"].choices[network] == f"{network.upper()} ({with_norm:,} parameters)"
+    assert KNOBS["network"].choices[network] == f"{network.upper()} ({with_norm:,} parameters with BN)"
 
 
 def test_source_b_ghost_norm_trains_9836_of_9920():

@@ -83,6 +83,26 @@ def test_clearing_the_caches_shuts_the_queue_down(monkeypatch, tmp_path):
     cache.store.clear()
 
 
+@pytest.mark.parametrize("page", [None, "mnist_lab/ui/views/runs.py"])
+def test_a_variable_that_cannot_be_used_is_said_on_every_page(monkeypatch, tmp_path, page):
+    monkeypatch.setenv("MNIST_LAB_RUNS", str(tmp_path))
+    monkeypatch.setenv("MNIST_LAB_WORKERS", "abc")
+    cache.queue.clear()
+    try:
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+        if page:
+            at.switch_page(page).run()
+    finally:
+        cache.queue.clear()
+        cache.store.clear()
+    (error,) = at.error
+    assert not at.exception and not at.title
+    assert error.value.replace("\\", "") == (
+        "The lab was started with a setting that it cannot use. "
+        "MNIST_LAB_WORKERS must be a whole number above 0, not 'abc'."
+    )
+
+
 def test_a_page_that_is_drawn_does_not_hold_up_training(monkeypatch, tmp_path):
     """A thread that trains asks for Python's lock after every operation, most of which take less than 5 ms."""
     monkeypatch.setenv("MNIST_LAB_RUNS", str(tmp_path))

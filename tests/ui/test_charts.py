@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import altair as alt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_lab.ui.chart_data import LOSS_FLOOR, MAX_STEP_POINTS, thin
+from mnist_lab.ui.chart_data import LOSS_FLOOR, MARKED_EPOCHS, MAX_STEP_POINTS, thin, with_marks
 from mnist_lab.ui.chart_specs import (
+    AXIS_NUMBER,
     BLUE,
     GREEN,
     GREY,
@@ -202,8 +204,26 @@ def test_labels_of_an_axis_are_short(log):
     spec = line_chart_spec(LineChart(series=(Series("a", "A"),), y_title="", description="", log=log), 2)
     axes = [layer["encoding"]["y"]["axis"] for layer in json.loads(spec)["layer"] if "y" in layer["encoding"]]
     for axis in axes:
-        assert axis.get("labelExpr") == LOG_LABELS if log else axis["format"] == "~g"
+        assert axis.get("labelExpr") == LOG_LABELS if log else axis["format"] == AXIS_NUMBER
     assert axes and "datum.value < 0.001 ? '~e'" in LOG_LABELS
+
+
+@pytest.mark.parametrize(
+    ("chart", "labels"),
+    [
+        (accuracy_chart([record(e, train_accuracy=12 + 8 * e) for e in range(1, 11)], epochs=10), {"20", "50", "90"}),
+        (small_weights_chart([record(e, small_weights=0.06 * e) for e in range(1, 11)], epochs=10), {"20", "40", "60"}),
+        (learning_rate_chart([record(1, learning_rate=1e-5)], epochs=10), {"0", "0.000002", "0.00001"}),
+        (weight_norm_chart([record(e, weight_norm=1 + e / 1e5) for e in (1, 2)], epochs=10), {"1.00001", "1.00002"}),
+        (weight_norm_chart([record(1, weight_norm=1.0)], epochs=10), {"1"}),
+        (weight_histogram_chart(
+            {"histograms": {"conv1": {"edges": [-40.0, 40.0], "counts": [1]}}}, "conv1"), {"\u221220", "0", "20"}),
+    ],
+)
+def test_values_on_an_axis_read_as_one_writes_them(chart, labels):
+    convert = pytest.importorskip("vl_convert")
+    drawn = re.findall(r"<text[^>]*>([^<]*)</text>", convert.vegalite_to_svg({**chart.to_dict(), "width": 400}))
+    assert labels <= set(drawn) and not [text for text in drawn if "e+" in text]
 
 
 def test_losses_of_zero_and_nan_do_not_break_the_logarithm():
@@ -222,6 +242,69 @@ def test_the_test_line_goes_on_over_epochs_without_a_test():
         assert [epoch for epoch, series in drawn if series == "Train"] == [1, 2, 3, 4]
     (area,) = [layer for layer in chart.to_dict()["layer"] if "fill" in layer["encoding"]]
     assert area["transform"] == [{"filter": {"field": "eval_accuracy", "valid": True}}]
+
+
+def with_tests_after(epochs, upto):
+    """A history up to the epoch `upto` of a run that is tested after `epochs`."""
+    untested = {"eval_loss": None, "eval_accuracy": None}
+    return [record(e, **({} if e in epochs else untested)) for e in range(1, upto + 1)]
+
+
+def empty_layers(chart):
+    """The layers that draw nothing of these rows, for which Vega warns of an infinite extent."""
+    found = []
+    for layer in (one for one in chart.to_dict()["layer"] if "y" in one["encoding"]):
+        rows = chart.data[layer["data"]["name"]]
+        for test in (step["filter"] for step in layer.get("transform", [])):
+            if isinstance(test, str):
+                rows = [row for row in rows if row[test.removeprefix("datum.")]]
+            elif "equal" in test:
+                rows = [row for row in rows if row[test["field"]] == test["equal"]]
+            else:
+                rows = [row for row in rows if row[test["field"]] is not None]
+        if all(row[layer["encoding"]["y"]["field"]] is None for row in rows):
+            found.append(layer["mark"])
+    return found
+
+
+@pytest.mark.parametrize("upto", range(1, 9))
+@pytest.mark.parametrize("epochs", [8, 30, 200])
+def test_no_layer_is_empty_while_tests_are_to_come(upto, epochs):
+    history = with_tests_after(range(3, 200, 3), upto)
+    for chart in (
+        loss_chart(history, STEPS, epochs=epochs, eval_every=3, penalty=True),
+        loss_chart(history, epochs=epochs, eval_every=3),
+        accuracy_chart(history, epochs=epochs, eval_every=3, label_noise=True),
+    ):
+        assert empty_layers(chart) == []
+        if upto < 3:  # rows of what is not there yet are out of sight
+            assert {row["epoch"] for row in chart.data["lines"] if row["series"] == "Test"} == {-1}
+        assert all(row["right"] < 0 for row in chart.data["epochs"] if row["epoch"] < 0)
+
+
+def marks(chart, name):
+    return [row["epoch"] for row in chart.data["lines"] if row["series"] == name and row["marked"]]
+
+
+def test_every_test_is_marked_and_train_and_penalty_as_ever():
+    history = with_tests_after(range(3, 31, 3), 30)
+    loss = loss_chart(history, epochs=30, eval_every=3, penalty=True)
+    for chart in (loss, accuracy_chart(history, epochs=30, eval_every=3)):
+        assert marks(chart, "Test") == list(range(3, 31, 3))
+        assert marks(chart, "Train") == [1, *range(2, 31, 2)]
+    assert marks(loss, "L1 penalty") == marks(loss, "Train")
+
+
+def test_the_test_of_a_stopped_run_is_marked():
+    assert marks(accuracy_chart(with_tests_after([4, 8, 10], 10), epochs=200, eval_every=4), "Test") == [4, 8, 10]
+
+
+@given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 200))
+def test_marks_are_few_and_stay_and_there_is_one_on_every_line(epochs, every, now):
+    planned = [{"epoch": e, "series": "a", "value": 1.0} for e in range(1, epochs + 1) if e % every == 0 or e == epochs]
+    whole, part = (with_marks(rows, epochs, {"a": every}) for rows in (planned, planned[:now]))
+    assert part == whole[:now] and part[0]["marked"] and whole[-1]["marked"]
+    assert sum(row["marked"] for row in whole) <= MARKED_EPOCHS + 2
 
 
 def test_only_nan_is_nothing_to_draw():
@@ -286,11 +369,6 @@ def test_thinned_points_stay_where_they_are():
     earlier, later = (thin(steps[:n], "loss") for n in (2 * MAX_STEP_POINTS + 8, 3 * MAX_STEP_POINTS))
     assert later[: len(earlier)] == earlier
     assert thin(steps[:MAX_STEP_POINTS], "loss") == steps[:MAX_STEP_POINTS]
-
-
-def test_the_last_epoch_is_marked_even_when_it_is_the_only_one_tested():
-    spec = line_chart_spec(LineChart(series=(Series("a", "A"),), y_title="", description="", every=3), 2)
-    assert "datum.epoch == 2" in spec
 
 
 CHANNEL = st.integers(0, 255)

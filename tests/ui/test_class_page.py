@@ -22,6 +22,7 @@ from mnist_lab.config_forms import from_query
 from mnist_lab.contestants import varied
 from mnist_lab.runs.race import RaceStore, start_race
 from mnist_lab.ui import class_charts, class_state, class_teacher, class_view, lessons_state, page_state, token
+from mnist_lab.ui.chart_specs import AXIS_NUMBER
 
 SETTING = RunConfig(train_images=300, epochs=3)
 OTHER_SETTING = SETTING.replace(norm="ghost")
@@ -154,7 +155,7 @@ def test_one_run_has_an_axis_that_can_be_read(lab):
     (band,) = chart.data["band"].to_pylist()
     assert (band["from"], band["to"], band["top"]) == (pytest.approx(79.82), pytest.approx(80.82), 2)
     for layer in json.loads(chart.spec)["layer"]:
-        assert layer["encoding"]["x"]["axis"]["format"] == "~g", "else it reads 80.320000"
+        assert layer["encoding"]["x"]["axis"]["format"] == AXIS_NUMBER, "else it reads 80.320000"
 
 
 def test_the_axis_of_the_dots_is_no_wider_than_accuracies_can_be(lab):

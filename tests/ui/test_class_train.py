@@ -96,6 +96,16 @@ def test_the_task_comes_and_goes_while_a_page_is_open(lab):
     assert not of(at.selectbox, "Norm").disabled
 
 
+def test_a_number_out_of_range_goes_when_its_control_is_locked(lab):
+    at = lab.open(**SMALL)
+    of(at.number_input, "Epochs").set_value(1000).run()
+    assert button(at, "Start").disabled and at.error
+    lab.room.set_task({"epochs": 2})
+    at.run()
+    epochs = of(at.number_input, "Epochs")
+    assert epochs.disabled and epochs.value == 2 and not at.error and not button(at, "Start").disabled
+
+
 def test_every_browser_and_every_run_gets_its_own_seed(lab):
     seeds = []
     for browser in (OWNER, OTHER, OWNER):

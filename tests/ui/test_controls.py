@@ -127,6 +127,67 @@ def test_a_text_that_is_no_value_stays_explained_until_it_is_mended(lab, name, t
     assert not at.error and not button(at, "Start").disabled
 
 
+@pytest.mark.parametrize(
+    ("name", "typed", "said"),
+    [
+        ("epochs", 1000, "Epochs must be between 1 and 200, not 1000."),
+        ("epochs", 0, "Epochs must be between 1 and 200, not 0."),
+        ("epochs", 2.5, "Epochs must be a whole number, not 2.5."),
+        ("num_splits", 40, "Ghost batches (num_splits) must be between 2 and 32, not 40."),
+        ("seed", 99_999_999_999, "Seed must be between 0 and 2,147,483,647, not 99999999999."),
+        ("seed", -5, "Seed must be between 0 and 2,147,483,647, not -5."),
+        ("seed", 1e22, "Seed must be between 0 and 2,147,483,647, not 10000000000000000000000."),
+    ],
+)
+def test_a_number_out_of_range_stays_explained_until_it_is_mended(lab, name, typed, said):
+    at = open_page(norm="ghost")
+    before, address = config_of(at), dict(at.query_params)
+    of(at.number_input, KNOBS[name].label).set_value(typed).run()
+    for _ in range(2):
+        assert of(at.number_input, KNOBS[name].label).value == typed
+        assert config_of(at) == before and at.query_params == address
+        assert [error.value.replace("\\", "") for error in at.sidebar.error] == [said]
+        assert button(at, "Start").disabled and said in words(at)
+        of(at.slider, "Dropout").set_value(0.0).run()  # something else is done meanwhile
+    of(at.number_input, KNOBS[name].label).set_value(7).run()
+    assert not at.error and not button(at, "Start").disabled and getattr(config_of(at), name) == 7
+
+
+def test_a_field_has_no_bounds_that_the_browser_would_keep_to_itself(lab):
+    proto = of(open_page().number_input, "Epochs").proto
+    assert not proto.has_min and not proto.has_max and proto.step == 1
+    assert proto.min < -1e300 and proto.max > 1e300
+
+
+def test_a_number_whose_field_is_gone_is_no_problem_until_it_is_back(lab):
+    at = open_page(norm="ghost")
+    of(at.number_input, KNOBS["num_splits"].label).set_value(40).run()
+    of(at.selectbox, "Norm").select("batch").run()
+    assert not at.error and not button(at, "Start").disabled
+    of(at.selectbox, "Norm").select("ghost").run()
+    assert of(at.number_input, KNOBS["num_splits"].label).value == 40
+    assert "not 40" in at.sidebar.error[0].value and button(at, "Start").disabled
+    of(at.selectbox, "Preset").select("fast").run()
+    assert not at.error and not button(at, "Start").disabled
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("dropout", 0.005), ("dropout", 0.1), ("dropout", 0.0), ("dropout", 1e-9), ("dropout", 0.123456789),
+        ("step_factor", 0.015), ("momentum", 0.333), ("elastic", 1.234), ("label_noise", 0.29), ("label_noise", 0.1234),
+        ("rotation", 3.25),
+    ],
+)
+def test_a_slider_shows_the_value_that_is_trained(lab, name, value):
+    at = open_page(**{"schedule": "step", name: str(value)})
+    assert getattr(config_of(at), name) == value
+    slider = of(at.slider, KNOBS[name].label)
+    shown = (slider.proto.format % slider.value).rstrip(" %°")  # as the browser's sprintf-js does
+    assert float(shown) / widgets._factor(name) == value
+    assert len(shown) <= 12
+
+
 def test_settings_that_contradict_are_explained_beside_the_control(lab):
     at = open_page(norm="ghost", num_splits="32", batch_size="32")
     address = dict(at.query_params)
@@ -188,11 +249,18 @@ def test_a_device_that_is_not_there_is_explained_before_start(lab, monkeypatch):
 
 def test_augmentation_recipes_and_custom(lab):
     at = open_page()
+    assert of(at.selectbox, "Augmentation").value == "slight", "the default has a name"
     of(at.selectbox, "Augmentation").select("source-a").run()
     recipe = AUGMENTATIONS["source-a"][1]
     assert {name: getattr(config_of(at), name) for name in recipe} == recipe
     of(at.slider, "Shear").set_value(4.0).run()
     assert of(at.selectbox, "Augmentation").value == controls.CUSTOM
+
+
+def test_the_sources_are_explained_beside_what_names_them(lab):
+    at = open_page()
+    assert "two published exercises" in of(at.selectbox, "Preset").help
+    assert "two published exercises" in of(at.selectbox, "Network").help
 
 
 def test_custom_settings_say_what_was_changed(lab):
@@ -223,7 +291,7 @@ def test_controls_that_a_preset_has_replaced_are_out_of_date(lab):
         assert latest is None or latest.key != key, name
 
 
-@pytest.mark.parametrize("take", [widgets._take, widgets._take_slider, widgets._take_exact])
+@pytest.mark.parametrize("take", [widgets._take, widgets._take_number, widgets._take_slider, widgets._take_exact])
 def test_a_late_message_of_a_control_changes_nothing(monkeypatch, take):
     changed = []
     value = "0.2" if take is widgets._take_exact else 0.2

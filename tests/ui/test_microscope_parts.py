@@ -24,6 +24,7 @@ from mnist_lab.microscope_weights import LayerShare, NormScale
 from mnist_lab.ui import microscope_charts as charts
 from mnist_lab.ui import microscope_data as data
 from mnist_lab.ui import microscope_text as text
+from mnist_lab.ui.chart_specs import AXIS_NUMBER
 from mnist_lab.ui.microscope_data import BatchMates
 from mnist_lab.ui.microscope_find import Option, default_run, twin
 from mnist_lab.ui.microscope_ghost_viewer import SCATTER
@@ -134,7 +135,7 @@ def test_words_on_sizes():
 ])
 def test_equal_values_have_a_short_label(chart):
     axes = [layer["encoding"]["y"]["axis"] for layer in json.loads(chart.spec)["layer"] if "y" in layer["encoding"]]
-    assert {axis["format"] for axis in axes} == {"~g"}, "else it reads 1.000000"
+    assert {axis["format"] for axis in axes} == {AXIS_NUMBER}, "else it reads 1.000000"
 
 
 def test_words_on_gammas():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import altair as alt
 import pytest
 from hypothesis import given
@@ -126,6 +128,19 @@ def test_the_chart_is_the_same_from_the_first_test_to_the_end():
         (name, seed) for name in ("Plain", "L1") for seed in (0, 1)}
     alt.Chart.from_dict(late.to_dict())
     assert "Test accuracy (%)" in late.spec and '"seed"' in late.spec
+
+
+def test_a_contestant_is_marked_where_it_is_tested():
+    race = model(finished(80.0), finished(85.0)).race
+    often, seldom = race.contestants
+    config = CONFIG.replace(epochs=30, eval_every=3)
+    contestants = (replace(often, config=config), replace(seldom, config=config.replace(eval_every=5)))
+    curves = [tuple((epoch, 50.0) for epoch in epochs) for epochs in (range(3, 31, 3), (5,))]
+    runs = tuple((replace(run("running"), curve=curve),) for curve in curves)
+    chart = race_chart(RaceModel(replace(race, contestants=contestants), runs))
+    marked = {name: [row["epoch"] for row in chart.data["lines"] if row["series"] == name and row["marked"]]
+              for name in ("Plain", "L1")}
+    assert marked == {"Plain": list(range(3, 31, 3)), "L1": [5]}, "an empty layer makes Vega warn"
 
 
 def test_one_seed_has_no_pale_lines():

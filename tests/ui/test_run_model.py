@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -62,6 +63,36 @@ def test_an_epoch_is_done_before_the_next_step_says_so():
 @pytest.mark.parametrize("last", [Finished(summary={}), Stopped(summary={}), Failed(message="no")])
 def test_the_last_event(last):
     assert progress_of([STARTED, epoch(1), last]).last is last
+
+
+UNTESTED = dict(eval_loss=None, eval_accuracy=None)
+SUMMARY = dict(test_loss=0.7, test_accuracy=30.03)
+
+
+def test_a_run_stopped_between_tests_has_the_test_of_its_end():
+    first, last = epoch(1), replace(epoch(2), **UNTESTED)
+    before = progress_of([STARTED, first, last])
+    after = progress_of([STARTED, first, last, Stopped(summary=SUMMARY)])
+    assert after.history == (vars(first), vars(last) | dict(eval_loss=0.7, eval_accuracy=30.03))
+    assert before.history[-1]["eval_accuracy"] is None and last.eval_accuracy is None
+
+
+@pytest.mark.parametrize(
+    ("last", "end"),
+    [
+        (epoch(1), Stopped(summary=SUMMARY)),  # it has its test
+        (replace(epoch(1), **UNTESTED, eval_name="validation"), Stopped(summary=SUMMARY)),  # of another set
+        (replace(epoch(1), **UNTESTED), Stopped(summary=dict(test_loss=None, test_accuracy=None))),  # in a hurry
+        (replace(epoch(1), **UNTESTED), Stopped(summary={})),
+        (replace(epoch(1), **UNTESTED), Failed(message="no")),
+    ],
+)
+def test_other_ends_leave_the_last_line_as_it_is(last, end):
+    assert progress_of([STARTED, last, end]).history == (vars(last),)
+
+
+def test_a_run_without_an_epoch_may_end():
+    assert progress_of([STARTED, Stopped(summary=SUMMARY)]).history == ()
 
 
 @given(st.lists(st.floats(-100, 100), max_size=300), st.sampled_from([2, 8, 10]))

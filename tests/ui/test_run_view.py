@@ -202,6 +202,31 @@ def test_epochs_without_a_test_have_a_dash(lab, monkeypatch):
     assert "Test accuracy, last epoch 92.50 %" in words(at) and not at.exception
 
 
+def test_headline_table_and_takeaways_of_a_run_stopped_between_tests_agree(lab, monkeypatch):
+    event, result = fake_training.epoch_event, fake_training.result
+    untested, tested = {"eval_loss": None, "eval_accuracy": None}, {"test_loss": 2.25, "test_accuracy": 30.03}
+    monkeypatch.setattr(fake_training, "epoch_event", lambda *given: replace(event(*given), **untested))
+    monkeypatch.setattr(fake_training, "result", lambda *given: replace(
+        ended := result(*given), summary=ended.summary | tested))
+    lab.gated()
+    job = lab.submit(config=CONFIG.replace(eval_every=4, epochs=8))
+    lab.gate.wait()
+    lab.gate.let(1)
+    lab.gate.wait()
+    assert "has not been tested yet" in words(lab.page(job.id))
+    job.request_stop()
+    assert job.join(20) and job.state == "stopped"
+    for _ in ("in this process", "from the disk, after a restart"):
+        at = lab.page(job.id)
+        text = words(at)
+        assert "Test accuracy, last epoch 30.03 %" in text and "has not been tested yet" not in text
+        assert "test accuracy 30.0 %" in text and "the test loss 2.25" in text
+        assert "every 4th epoch and the last are tested on 20 test images" in text
+        (accuracy,) = at.table[0].value["Test accuracy"]
+        assert accuracy == "30.03 %"
+        lab.use(fake_training.make_train())
+
+
 def test_a_run_of_another_process_is_followed_but_not_stopped(lab):
     queue = lab.gated()
     job = lab.submit()
@@ -348,6 +373,15 @@ def test_downloads(lab, monkeypatch):
     assert settings["config"] == CONFIG.to_dict()
     assert record.owner_hash and record.owner_hash not in json.dumps(settings) and "owner_hash" not in settings
     assert files[f"{record.id}.safetensors"]() == (record.folder / "weights.safetensors").read_bytes()
+
+
+def test_a_download_that_needs_files_draws_the_page_again(lab):
+    """Which says that the run was deleted, if it was: the browser's own note is gone after seconds."""
+    ignoring = {proto.label: proto.ignore_rerun for proto in downloads(lab.page(lab.ended()))}
+    assert ignoring == {
+        "History (CSV)": True, "Settings and summary (JSON)": True, "Weights (safetensors)": False,
+        "Network (ONNX)": False,
+    }
 
 
 def test_no_weights_no_download(lab):

@@ -17,7 +17,7 @@ from lab import OWNER, RUNS_PAGE, TRAIN_PAGE, Lab, button, look, query, words
 from mnist_lab.config import KNOBS, RunConfig
 from mnist_lab.config_forms import to_query
 from mnist_lab.presets import DEFAULT_PRESET, PRESETS
-from mnist_lab.ui import token
+from mnist_lab.ui import run_view, token
 
 APP = Path(__file__).parents[2] / "app.py"
 FAST = PRESETS[DEFAULT_PRESET].config
@@ -107,8 +107,9 @@ def test_a_request_that_was_late_is_not_taken_for_back(lab):
     at = open_page()
     of(at.number_input, "Epochs").set_value(9).run()
     at.query_params.clear()
-    at.run()  # asked for before the browser had the new address
+    at.run()  # asked for before the browser had the new address, or Back at once
     assert config_of(at).epochs == 9
+    assert query(at) == to_query(FAST.replace(epochs=9)), "or the address would say other than the page"
 
 
 def test_a_choice_is_not_undone_by_a_run_of_the_page_that_was_asked_for_before_it(lab):
@@ -149,6 +150,14 @@ def test_what_makes_sense_beside_nonsense_is_kept(lab):
     assert config_of(at) == RunConfig(l1=1e-3) and "A part of the address was ignored." in words(at)
 
 
+def test_much_nonsense_is_counted(lab):
+    at = open_page(**{f"nonsense{number}": "x" for number in range(60)})
+    (warning,) = at.warning
+    text = warning.value.replace("\\", "")
+    assert text.startswith("60 parts of the address were ignored. There is no setting 'nonsense0'.")
+    assert text.endswith("'nonsense2'. And 57 more.")
+
+
 def test_a_message_shows_an_address_literally(lab):
     at = open_page(**{"[click](http://evil.example)": "**x**"})
     (warning,) = at.warning
@@ -182,6 +191,23 @@ def test_start_puts_the_run_in_the_address_and_a_second_click_nothing(lab):
     of(at.number_input, "Epochs").set_value(9).run()
     assert "The settings have changed since this run: epochs 10 → 9." in words(at)
     assert not button(at, "Start").disabled
+
+
+def test_start_is_on_again_when_the_run_ends_while_the_page_is_drawn(lab, monkeypatch):
+    find, looks = run_view.find_run, []
+
+    def ends_first(id, queue, store):
+        lab.gate.open()
+        assert queue.job(id).join(20)
+        looks.append(id)
+        return find(id, queue, store)
+
+    lab.gated()
+    at = open_page()
+    monkeypatch.setattr(run_view, "find_run", ends_first)
+    button(at, "Start").click().run()
+    assert looks and "All 10 epochs are done." in words(at)
+    assert "under way" not in words(at) and not button(at, "Start").disabled
 
 
 def test_a_refreshed_page_finds_the_run_and_its_settings(lab):
