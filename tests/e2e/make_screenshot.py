@@ -105,5 +105,7 @@ if __name__ == "__main__":
         with tempfile.TemporaryDirectory() as temporary:
             picture = Image.open(io.BytesIO(PICTURES[name](Path(temporary)))).convert("RGB")
         target = TARGET / f"{name}.png"
-        picture.quantize(COLORS, dither=Image.Dither.NONE).save(target, optimize=True)
+        # Maximum coverage, because the median cut leaves out what few pixels have, such as the color of one line.
+        few = picture.quantize(COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(target, optimize=True)
         print(f"{target}: {target.stat().st_size / 1000:.0f} kB")
