@@ -15,9 +15,11 @@ from mnist_lab.runs.study import Study, StudyRun
 from mnist_lab.search_report import search_section
 from mnist_lab.small_data import small_data_section, table
 from mnist_lab.statistics import StatisticsError, a_a, paired, widest_gap
+from mnist_lab.study_values import values_of
 from mnist_lab.variant_tables import flagship_section, variants_section
+from mnist_lab.verdict_sentences import detail
 from mnist_lab.verdict_text import WHAT_P_IS, a_a_verdict, many, plan_text
-from mnist_lab.verdicts import Verdict, detail, judge, values_of
+from mnist_lab.verdicts import Verdict, judge
 
 NAMED = 16
 """Settings that lack seeds are named one by one up to so many."""

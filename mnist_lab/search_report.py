@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mnist_lab.config import KNOBS
 from mnist_lab.config_forms import differences, short_value
+from mnist_lab.data.sizes import TRAIN_IMAGES, validation_size
 from mnist_lab.runs.study import Study
 from mnist_lab.small_data import NOTHING, mean_and_spread, table
 from mnist_lab.statistics import Difference, StatisticsError, holm_adjusted, paired
@@ -15,7 +16,6 @@ from mnist_lab.verdict_text import many, number, points, signed, worth_showing
 
 BASE = "search-best"
 """The recipe as it is, which the others are compared with."""
-VALIDATION_IMAGES = 5_000
 
 
 def search_section(search: Study | None) -> list[str]:
@@ -45,9 +45,9 @@ def effects(search: Study) -> dict[str, Difference]:
 def _intro(search: Study) -> str:
     return (
         "Preset “best” with one part of its recipe changed in each row, on the validation split: "
-        f"{VALIDATION_IMAGES:,} images of the training set that it is not trained on. Accuracy in per cent after the "
-        f"last epoch, mean ± standard deviation over up to {many(search.planned, 'seed')}, and points more than the "
-        "recipe as it is with the same seeds."
+        f"{validation_size(TRAIN_IMAGES):,} images of the training set that it is not trained on. Accuracy in per "
+        f"cent after the last epoch, mean ± standard deviation over up to {many(search.planned, 'seed')}, and points "
+        "more than the recipe as it is with the same seeds."
     )
 
 

@@ -26,10 +26,7 @@ run of the study had ended:
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean
-
-import numpy as np
+from dataclasses import dataclass
 
 from mnist_lab.claims import (
     BEST,
@@ -38,7 +35,6 @@ from mnist_lab.claims import (
     LOWER,
     LOWEST,
     MARGIN,
-    MEASURES,
     NOT_HIGHER,
     OPEN,
     REACHES,
@@ -46,35 +42,13 @@ from mnist_lab.claims import (
     Claim,
     Side,
 )
-from mnist_lab.config import ALL
-from mnist_lab.evaluation import DISPUTED
-from mnist_lab.runs.study import Study, StudyRun
+from mnist_lab.runs.study import Study
 from mnist_lab.statistics import LEVEL, Difference, StatisticsError, against, holm_adjusted, paired
-from mnist_lab.verdict_text import (
-    amount_text,
-    chance_text,
-    difference_verdict,
-    interval_text,
-    many,
-    number,
-    p_text,
-    points,
-    signed,
-    worth_showing,
-)
+from mnist_lab.study_values import values_of
+from mnist_lab.verdict_sentences import Compared, claim_sentence, measured_on, open_sentence
+from mnist_lab.verdict_text import difference_verdict, many, number
 
 SUPPORTED, CONTRADICTED, UNDECIDED, UNMEASURED = "supported", "contradicted", "not decided", "not yet measured"
-TRAIN_IMAGES = 60_000
-LAST = 5  # epochs
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compared:
-    """A comparison that a claim takes: its sides, and the difference A minus B (B is None: minus the target)."""
-
-    a: Side
-    b: Side | None
-    difference: Difference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,28 +71,6 @@ class Verdict:
     def label(self) -> str:
         """The outcome as it is shown: "supported by five seeds"; without the seeds if no seeds could."""
         return f"{self.outcome} by {many(self.seeds, 'seed')}" if self.compared else self.outcome
-
-
-def measured(run: StudyRun, labels: np.ndarray, measure: str) -> float:
-    """One number of a run, by its name in `claims.MEASURES`; NaN if it has too few epochs for it."""
-    if measure == "test at the end":
-        return 100 * float(np.mean(run.digits == labels))
-    if measure == "disputed":
-        errors = np.flatnonzero(run.digits != labels)
-        return 100 * float(np.isin(errors, list(DISPUTED)).mean()) if len(errors) else float("nan")
-    history = run.history["train_accuracy" if measure == "train" else "eval_accuracy"].astype(float)
-    epochs = history[-2 * LAST : -LAST] if measure == "test before" else history[-LAST:]
-    if len(epochs) < LAST:
-        return float("nan")
-    return float(epochs.std(ddof=1) if measure == "wobble" else epochs.mean())
-
-
-def values_of(study: Study, side: Side) -> dict[int, float]:
-    """The measure of every seed's run of a setting; empty when the study has none of it."""
-    names = [side.setting]
-    if side.knobs:
-        names = [name for name in study.settings() if side.matches(study.config(name))][:1]
-    return {run.seed: measured(run, study.labels, side.measure) for name in names for run in study.of(name)}
 
 
 def judge(
@@ -188,14 +140,14 @@ def _verdict(claim: Claim, study: Study, adjusted: Mapping[tuple, Difference]) -
         Compared(a=pair[0], b=pair[1], difference=adjusted[_family(claim), pair]) for pair in _comparisons(claim)
     )
     if claim.relation == OPEN:
-        outcome, sentence = UNDECIDED, _open_sentence(claim, study)
+        outcome, sentence = UNDECIDED, open_sentence(claim, study)
     elif claim.relation in (BEST, LOWEST):
         outcome, sentence = _first(claim, compared, study)
     else:
         outcome = outcome_of(claim.relation, compared[0].difference)
         if claim.cannot_support and outcome == SUPPORTED:
             outcome = UNDECIDED
-        sentence = _sentence(claim, compared[0], study, outcome)
+        sentence = claim_sentence(claim, compared[0], study, ruled_out=outcome == SUPPORTED)
     return Verdict(claim=claim, outcome=outcome, sentence=sentence, compared=compared)
 
 
@@ -217,63 +169,6 @@ def outcome_of(relation: str, difference: Difference) -> str:
     return SUPPORTED if supported else CONTRADICTED if contradicted else UNDECIDED
 
 
-def _images(study: Study, side: Side) -> tuple[int | None, str]:
-    """On how many images of which kind a measure is taken; None and its name if it is no share of images."""
-    if side.measure == "wobble":
-        return None, MEASURES["wobble"]
-    if side.measure != "train":
-        return len(study.labels), "test"
-    wanted = study.config(side.setting).train_images
-    return (TRAIN_IMAGES if wanted == ALL else wanted), "training"
-
-
-def _sentence(claim: Claim, one: Compared, study: Study, outcome: str) -> str:
-    difference = one.difference
-    if one.b is None:
-        return _target_sentence(claim, difference, len(study.labels))
-    found = amount_text(difference, one.a.name, one.b.name, *_images(study, one.a))
-    if claim.relation not in (SAME, NOT_HIGHER) or difference.interval is None or difference.decided:
-        return f"{found}: {'there is no difference' if difference.identical else chance_text(difference)}."
-    what = "a gain" if claim.relation == NOT_HIGHER else "a difference either way"
-    margin = f"{what} of more than {MARGIN:g} points, {MARGIN * len(study.labels) / 100:g} images,"
-    return f"{found}: {margin} {'is ruled out' if outcome == SUPPORTED else 'cannot be ruled out, nor can none'}."
-
-
-def _target_sentence(claim: Claim, difference: Difference, images: int) -> str:
-    assert claim.target is not None
-    mean = claim.target + difference.mean
-    interval = worth_showing(difference, difference.adjusted_interval)
-    reach = interval_text(difference) if interval is None else (
-        f"{100 * difference.level:g} % interval {claim.target + interval.low:.2f} to {claim.target + interval.high:.2f}"
-        + (f", corrected for {difference.family} comparisons" if difference.family > 1 else "")
-    )
-    amount = many(round(abs(difference.mean) * images / 100), "test image")
-    return (
-        f"{claim.a.name}, {MEASURES[claim.a.measure]}: {mean:.2f} % on average over {many(difference.n_a, 'seed')} "
-        f"({reach}), {signed(difference.mean)} points from {claim.target:g} %"
-        f"{f' or {amount}' if claim.a.measure == 'test' else ''}: {chance_text(difference)}."
-    )
-
-
-def _open_sentence(claim: Claim, study: Study) -> str:
-    """The share of errors that are on disputed labels, the largest that it could be, and who can tell more."""
-    accuracies = values_of(study, replace(claim.a, measure="test at the end")).values()
-    errors = [(1 - accuracy / 100) * len(study.labels) for accuracy in accuracies]
-    shares = [share for share in values_of(study, claim.a).values() if np.isfinite(share)]
-    over = f"on average over {many(len(errors), 'seed')}" if len(errors) > 1 else "with one seed"
-    found = f"{claim.a.name} makes {fmean(errors):.0f} errors {over}"
-    if shares:
-        most = fmean(100 * min(1, len(DISPUTED) / count) for count in errors if count)
-        found += (
-            f", of which {fmean(shares):.0f} % are on disputed labels. Only {number(len(DISPUTED))} labels are, so it "
-            f"could be {most:.0f} % at most"
-        )
-    return (
-        f"{found}: that cannot tell what people would read. “Beat the network” on the Mistakes page can: there people "
-        "read the misread digits themselves."
-    )
-
-
 def _first(claim: Claim, compared: tuple[Compared, ...], study: Study) -> tuple[str, str]:
     """The outcome of "A is the best" or "the lowest" and its sentence, about the rival that does best against it."""
     sign = -1 if claim.relation == LOWEST else 1
@@ -281,7 +176,7 @@ def _first(claim: Claim, compared: tuple[Compared, ...], study: Study) -> tuple[
     beaten = [one for one in compared if one.difference.decided and leads[one] > 0]
     beating = [one for one in compared if one.difference.decided and leads[one] < 0]
     hardest = min(compared, key=leads.__getitem__)
-    images = _images(study, claim.a)
+    images = measured_on(study, claim.a)
     all_of_them = f"the {number(len(compared))} others"
     if beating:
         worst = min(beating, key=leads.__getitem__)
@@ -294,15 +189,3 @@ def _first(claim: Claim, compared: tuple[Compared, ...], study: Study) -> tuple[
         f"Of {all_of_them} it is shown to beat {number(len(beaten))}, and {number(ahead)} "
         f"{'is' if ahead == 1 else 'are'} ahead of it on average. {hard}"
     )
-
-
-def detail(one: Compared) -> str:
-    """The numbers behind a comparison on one line: p, adjusted p, sign flips and their floor."""
-    difference = one.difference
-    who = f"{one.a.name} − {one.b.name if one.b else 'target'}"
-    parts = [f"{who}: {points(difference.mean)}", f"t-test {p_text(difference.p)}"]
-    if difference.family > 1:
-        parts.append(f"corrected for {difference.family} comparisons (Holm) {p_text(difference.adjusted_p)}")
-    if difference.flip_p is not None:
-        parts.append(f"sign flips {p_text(difference.flip_p)} (at least {difference.flip_floor:.4g})")
-    return "; ".join(parts)

@@ -17,8 +17,8 @@ ORDER = [
     "evaluation", "collection", "robustness", "counts", "statistics", "planning", "verdict_text",
     "microscope", "microscope_history", "microscope_weights", "joined", "answers", "measures", "trainer",
     "microscope_pull", "microscope_ghosts", "training", "studies",
-    "runs", "classroom", "published", "claims", "verdicts", "small_data", "search_report",
-    "variant_tables", "report", "lessons",
+    "runs", "classroom", "published", "claims", "study_values", "verdict_sentences", "verdicts", "small_data",
+    "search_report", "variant_tables", "report", "lessons",
     "peers", "seeds_at_once", "bench", "sweep_command", "study_command", "answer_time", "predict", "cli", "__main__",
     "ui",
 ]

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from studies import LABELS, SOURCES, make_study
 
-from mnist_lab.claims import BEST, CLAIMS, HIGHER, LOWER, LOWEST, MEASURES, NOT_HIGHER, OPEN, REACHES, SAME, Side
+from mnist_lab.claims import BEST, CLAIMS, HIGHER, LOWER, LOWEST, MEASURES, NOT_HIGHER, OPEN, REACHES, SAME
 from mnist_lab.evaluation import DISPUTED
 from mnist_lab.presets import ALIASES, PRESETS
 from mnist_lab.published import PUBLISHED, rows_of
 from mnist_lab.runs.study import Study, load_study, save_study
 from mnist_lab.statistics import paired
 from mnist_lab.verdict_text import number
-from mnist_lab.verdicts import CONTRADICTED, SUPPORTED, UNDECIDED, UNMEASURED, judge, measured, outcome_of, values_of
+from mnist_lab.verdicts import CONTRADICTED, SUPPORTED, UNDECIDED, UNMEASURED, judge, outcome_of
 
 EQUAL = dict.fromkeys(SOURCES, 99.4)
 CLEAR = {  # tenths of a point between all that the sources say differs
@@ -157,25 +157,6 @@ def vars_of(study: Study) -> dict:
     return {name: getattr(study, name) for name in ("name", "title", "command", "planned", "data", "runs", "labels")}
 
 
-def test_measures_of_a_run():
-    run = make_study({"b-bn": 99.4}, seeds=1).runs[0]
-    run.history["eval_accuracy"][-10:] = [1, 2, 3, 4, 5, 90, 91, 92, 93, 94]
-    assert measured(run, LABELS, "test") == 92 and measured(run, LABELS, "test before") == 3
-    assert measured(run, LABELS, "wobble") == pytest.approx(math.sqrt(2.5))
-    assert measured(run, LABELS, "test at the end") == pytest.approx(run.summary["test_accuracy"])
-    run.history["eval_accuracy"] = run.history["eval_accuracy"][:3]
-    assert math.isnan(measured(run, LABELS, "test"))
-
-
-def test_the_share_of_errors_on_disputed_labels():
-    run = make_study({"a-gbn": 99.4}, seeds=1).runs[0]
-    run.digits[:] = LABELS
-    assert math.isnan(measured(run, LABELS, "disputed"))
-    for wrong in (947, 9729, 3, 4, 5):
-        run.digits[wrong] = (LABELS[wrong] + 1) % 10
-    assert measured(run, LABELS, "disputed") == 40
-
-
 @pytest.mark.parametrize(("disputed", "others", "said"), [
     (0, 0, "makes 0 errors on average over five seeds: that cannot tell"),
     (0, 70, "makes 70 errors on average over five seeds, of which 0 % are on disputed labels."),
@@ -203,10 +184,6 @@ def test_a_study_from_disk_gives_the_same_verdicts(tmp_path):
     study = make_study(EQUAL, seeds=3)
     save_study(study, tmp_path)
     assert judge(load_study("sources", tmp_path)) == judge(study)
-
-
-def test_values_of_a_setting_that_is_not_there():
-    assert values_of(make_study({"b-bn": 99.4}), Side("b-gbn")) == {}
 
 
 def test_how_far_a_source_is_from_what_it_says_it_reached_is_told_in_images_too():

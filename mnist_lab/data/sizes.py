@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from mnist_lab.config import ALL
 
+TRAIN_IMAGES = 60_000
+"""How many training images MNIST has."""
+
 
 def validation_size(total: int) -> int:
     """How many of `total` training images a validation set takes: 5,000 of 60,000, 500 of the sample's 4,000."""

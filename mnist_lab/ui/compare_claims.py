@@ -9,6 +9,7 @@ from statistics import fmean
 
 from mnist_lab import verdicts
 from mnist_lab.claims import MARGIN, MEASURES
+from mnist_lab.data.sizes import TRAIN_IMAGES
 from mnist_lab.published import NOTES, SOURCES
 from mnist_lab.report import alias_text, measure_text, rows_text
 from mnist_lab.small_data import BASE, Cell, cells, differences, near_chance, no_regularizers
@@ -30,8 +31,9 @@ from mnist_lab.ui.compare_blocks import (
 from mnist_lab.ui.compare_charts import heat_chart, rows_chart
 from mnist_lab.ui.compare_find import Found
 from mnist_lab.ui.compare_real import forest, interval_of
+from mnist_lab.verdict_sentences import detail
 from mnist_lab.verdict_text import WHAT_P_IS, difference_verdict, signed
-from mnist_lab.verdicts import TRAIN_IMAGES, Verdict, detail
+from mnist_lab.verdicts import Verdict
 
 ICONS = {verdicts.SUPPORTED: "✅", verdicts.CONTRADICTED: "❌", verdicts.UNDECIDED: "❔", verdicts.UNMEASURED: "⏳"}
 EVEN, LESS, MORE = (0xF7, 0xF7, 0xF7), (0xB3, 0x58, 0x06), (0x21, 0x66, 0xAC)
@@ -169,7 +171,7 @@ def _heat_maps(small: Found) -> list[Block]:
              "seeds. Blue: better. Orange: worse. The color grows with the root of the difference, so that small ones "
              "show. A frame: more than chance explains, corrected for all comparisons. In brackets: not decided.",
              CAPTION),
-        Pictures(tuple(maps), "compare_heat"), Text(_heat_takeaway(small, found)),
+        Pictures(tuple(maps), "compare_heat"), Text(_heat_takeaway(small)),
         Folded("Test accuracy of every setting", (_accuracies(small),)),
     ]
 
@@ -192,9 +194,10 @@ def _cell(place: Cell, one: Difference | None, reach: float) -> dict:
     }
 
 
-def _heat_takeaway(small: Found, found: dict[tuple[Cell, str], Difference]) -> str:
+@lru_cache(maxsize=4)  # it goes through all the runs of the study
+def _heat_takeaway(small: Found) -> str:
     others = no_regularizers(small.study)
-    found = {key: one for key, one in found.items() if key[1] not in others} or found
+    found = {key: one for key, one in gains(small).items() if key[1] not in others} or gains(small)
     decided = [one for one in found.values() if one.decided]
     helped = sum(one.mean > 0 for one in decided)
     # Two seeds may show any gain: one that is more than chance explains comes before a larger one that is not.

@@ -13,11 +13,12 @@ import numpy as np
 
 from mnist_lab.config import ALL, RunConfig
 from mnist_lab.counts import TwoNetworks, mcnemar
+from mnist_lab.data.sizes import TRAIN_IMAGES
 from mnist_lab.runs.record import HISTORY, LOGITS, RunSummary
 from mnist_lab.runs.study import StudyRun
 from mnist_lab.statistics import Difference, StatisticsError, paired, unpaired
+from mnist_lab.study_values import LAST
 from mnist_lab.ui.compare_files import Stamp, read_answers, read_measures
-from mnist_lab.verdicts import LAST, TRAIN_IMAGES
 
 LAST_EPOCH, LAST_FIVE, TRAIN = "last", "five", "train"
 JUDGED = {

@@ -12,9 +12,9 @@ import numpy as np
 from mnist_lab.config import ALL, KNOBS, ORIGIN_FIELDS
 from mnist_lab.config_forms import differences, short_value
 from mnist_lab.published import Published, rows_of
+from mnist_lab.study_values import LAST
 from mnist_lab.ui.compare_blocks import CAPTION, NOT_THERE, NOTICE, Block, Cell, Column, Said, Table, Text
 from mnist_lab.ui.compare_data import TRAIN, Member, Variant
-from mnist_lab.verdicts import LAST
 
 FIGURES = (
     Column("Test accuracy", 2, "Per cent of the test images after the last epoch, mean over the seeds."),

@@ -13,6 +13,7 @@ from mnist_lab.runs.library import Library
 from mnist_lab.runs.networks import network_of
 from mnist_lab.runs.record import RunError
 from mnist_lab.ui import mistakes_data, mistakes_select, mistakes_text
+from mnist_lab.ui.busy import busy
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.mistakes_charts import probability_chart
 from mnist_lab.ui.mistakes_data import Subject
@@ -137,8 +138,9 @@ def _nearest(subject: Subject, row: int) -> None:
         "Among all the images that it was trained on", key="mistakes_nearest_all",
         help="Takes up to a minute, once for a network.",
     )
-    with st.spinner("Asking the network about the training images …", show_time=whole):
-        found = nearest_images(subject, row, whole)
+    found = busy(
+        "Asking the network about the training images …", lambda: nearest_images(subject, row, whole), show_time=whole
+    )
     with st.container(horizontal=True, gap="small"):
         for place, distance in zip(found.places, found.distances, strict=True):
             label = found.pool.labels[place]

@@ -6,7 +6,7 @@ import numpy as np
 
 from mnist_lab.config import ALL
 from mnist_lab.counts import Accuracy
-from mnist_lab.data.sizes import max_train_images
+from mnist_lab.data.sizes import TRAIN_IMAGES, max_train_images
 from mnist_lab.evaluation import DIGITS, DISPUTED, Answers
 from mnist_lab.presets import PRESETS
 from mnist_lab.runs.record import RunSummary
@@ -17,7 +17,6 @@ from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.mistakes_data import Subject
 from mnist_lab.ui.mistakes_near import Neighbours
 from mnist_lab.verdict_text import article
-from mnist_lab.verdicts import TRAIN_IMAGES
 
 SALIENCY = {
     True: "Orange speaks for that digit: hiding it makes the digit less likely. Blue speaks against it.",
