@@ -18,6 +18,8 @@ from mnist_lab.nn.networks import build_network
 from mnist_lab.nn.norms import GhostBatchNorm2d
 from mnist_lab.trainer import Batch, Trainer
 
+NEARLY_0 = 1e-12  # a variance below this is that of a channel which never changes
+
 
 @dataclass(frozen=True, eq=False)
 class GhostStatistics:
@@ -36,8 +38,18 @@ class GhostStatistics:
     def scatter(self) -> float:
         """How far a ghost's mean is from that of the whole batch: root mean square over ghosts and channels, in the
         channel's running standard deviations. 0 for a single ghost."""
-        away = (self.means - self.means.mean(0)) / self.running_var.clamp(min=1e-12).sqrt()
+        away = (self.means - self.means.mean(0)) / self.running_var.clamp(min=NEARLY_0).sqrt()
         return away.square().mean().sqrt().item()
+
+    @property
+    def from_kept(self) -> Tensor:
+        """How far each ghost's mean is from the running one, in running standard deviations: float32 [k, C]."""
+        return (self.means - self.running_mean) / self.running_var.clamp(min=NEARLY_0).sqrt()
+
+    @property
+    def variance_ratios(self) -> Tensor:
+        """Each ghost's variance as a multiple of the running one: float32 [any]; without channels that have none."""
+        return (self.variances / self.running_var)[:, self.running_var > NEARLY_0].flatten()
 
 
 def training_batches(config: RunConfig, regime: Regime, count: int) -> list[Batch]:

@@ -84,5 +84,5 @@ def wait_text(place: int, seconds: float | None, duration: str) -> str:
     """How long a run in line has to wait; `seconds` as `estimate` gives them, `duration` the same in words."""
     where = "Your run is next in line." if place == 1 else f"Your run is number {place} in line."
     if seconds is None:
-        return f"{where} How long that takes is not known: nobody has finished a run like some of those before it."
-    return f"{where} It may start in about {duration}, an estimate from how long the class's runs took so far."
+        return f"{where} How long that takes is not known: nobody has finished a run like some that wait before it."
+    return f"{where} It may start in about {duration}, an estimate from the runs before it."

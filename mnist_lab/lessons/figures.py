@@ -26,7 +26,7 @@ from mnist_lab.runs.store import RunStore
 from mnist_lab.runs.study import StudyError, load_study, study_root
 from mnist_lab.statistics import Difference, StatisticsError, paired, widest_gap
 from mnist_lab.studies import STUDIES
-from mnist_lab.verdict_text import interval_text, many, points
+from mnist_lab.verdict_text import interval_text, many, points, signed
 
 POINTS, SPAN, PERCENT, COUNT, PLAIN = "points", "span", "percent", "count", "plain"
 # What there is of a run, and its unit. Accuracies are those of the last epoch; in `gap` the wrong labels count.
@@ -109,7 +109,7 @@ def _size(found: Found) -> str:
     """Without a sign."""
     value = abs(found.value)
     if found.unit in (POINTS, SPAN):
-        return f"{value:.2f} points"
+        return f"{signed(value).lstrip('+')} points"
     if found.unit == PERCENT:
         return f"{value:.{2 if value > 98 else 1}f} %"
     return f"{value:,.0f}" if found.unit == COUNT else f"{value:.1f}"

@@ -10,7 +10,7 @@ from mnist_lab.lessons.claims import Judged, judge
 from mnist_lab.lessons.figures import NotMeasuredError, Records, Rows, fill
 from mnist_lab.lessons.model import Lesson
 from mnist_lab.ui import lessons_state, lessons_text, mistakes_game, page_state
-from mnist_lab.ui.lessons_links import go_button
+from mnist_lab.ui.lessons_links import visit_link
 from mnist_lab.ui.lessons_race import RacePart, render_race_part
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.mistakes_state import PAGE as MISTAKES
@@ -60,7 +60,7 @@ def _visit_part(lesson: Lesson) -> Mapping[str, Rows] | None:
     predicted = lessons_state.prediction(lesson) is not None
     st.markdown(fill(lesson.visit.text, lesson.figures, Records()))
     with st.container(horizontal=True, vertical_alignment="center"):
-        go_button(lesson.visit, "lessons_visit", {}, disabled=not predicted, type="primary")
+        visit_link(lesson.visit, {}, disabled=not predicted)
         lessons_state.skip_button(lesson)
     if not predicted:
         st.caption(lessons_text.PREDICT_FIRST)
@@ -118,7 +118,7 @@ def _next(lesson: Lesson, records: Records, runs: Mapping[str, str], following: 
         with st.container(key=f"lessons_next_{place}"):
             st.markdown(fill(one.text, lesson.figures, records))
             if one.page:
-                go_button(one, f"lessons_go_{place}", runs)
+                visit_link(one, runs)
     with st.container(horizontal=True):
         st.button("Do this lesson again", key="lessons_again", on_click=lessons_state.forget, args=(lesson.id,))
         if following:

@@ -12,7 +12,7 @@ from mnist_lab.lessons.model import Lesson, Visit
 from mnist_lab.runs.race import Race, RaceStore, start_race
 from mnist_lab.runs.record import RunError
 from mnist_lab.ui import cache, class_state, lessons_state, race_model, race_text, source, state
-from mnist_lab.ui.lessons_links import go_button
+from mnist_lab.ui.lessons_links import visit_link
 from mnist_lab.ui.lessons_state import url
 from mnist_lab.ui.lessons_text import PREDICT_FIRST, RECORDED_INSTEAD
 from mnist_lab.ui.markdown import plain
@@ -66,7 +66,7 @@ def _offer(lesson: Lesson, predicted: bool, is_linked: bool) -> None:
         )
         lessons_state.skip_button(lesson)
     if is_linked and not predicted:
-        st.caption("Somebody has run it already. Predict, and you see what came out.")
+        st.caption("It was started already. Predict, and you see what comes of it.")
     elif reason:
         st.caption(plain(reason))
     else:
@@ -131,7 +131,7 @@ def _show(lesson: Lesson, race: Race) -> RacePart:
         show_verdict(model)
     names, runs = lesson.race.names, _first_runs(model, lesson.race.names)
     visit = Visit(text="", label="Open it on the Race page", page="Race", values={RACE: race.id})
-    go_button(visit, "lessons_open_race", runs)
+    visit_link(visit, runs)
     return RacePart(True, race_rows(race, names, store), runs)
 
 

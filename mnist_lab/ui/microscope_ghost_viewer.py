@@ -100,12 +100,13 @@ def _statistics(run: FoundRun, module: nn.Module, source: str, number: int, spli
     with st.spinner("Cutting the batch …"):
         found = data.ghosts(module, run.config, source, number, splits, name)
     left, right = st.columns(2)
-    for place, look, each, kept in (
-        (left, MEANS, found.means, found.running_mean), (right, VARIANCES, found.variances, found.running_var),
+    for place, look, each, kept, says in (
+        (left, MEANS, found.means, found.running_mean, text.means_text(found)),
+        (right, VARIANCES, found.variances, found.running_var, text.variances_text(found)),
     ):
         with place:
             chart = charts.points_chart(look, _rows(each, kept))
-            show_chart(f"{look.y_title} of each channel", HELP, f"ghosts_{look.y_title.lower()}", chart)
+            show_chart(f"{look.y_title} of each channel", HELP, f"ghosts_{look.y_title.lower()}", chart, says)
     with st.spinner("Cutting it into fewer and more …"):
         curve = [(count, data.ghosts(module, run.config, source, number, count, name).scatter) for count in data.SPLITS]
     chart = charts.curves_chart(SCATTER, curve, mark=splits)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 REACH = 1e-3  # as `measures.SMALL`, whose module imports torch
 LITTLE = 1.0  # points of accuracy: what pruning may cost before the network is called the worse for it
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NO_PENALTY = (
     "This run has no L1 penalty and no weight decay: nothing but the data loss was lowered, and nothing pulled its "
     "weights towards zero."
@@ -99,7 +100,7 @@ def pulls_text(config: RunConfig, pulls: Pulls) -> str:
             f"{_decay(config)}"
         )
     times = whole.data / whole.l1 if whole.l1 else 0
-    stronger = f"{times:.2g} times as hard as L1" if times >= 1 else f"{percent(times)} as hard as L1"
+    stronger = f"{_times(times)} times as hard as L1" if times >= 1 else f"{percent(times)} as hard as L1"
     decay = f" Weight decay pulls with {whole.decay:.3g}. {_decay(config)}" if config.weight_decay else ""
     if config.l1_kind == "proximal":
         decay = " L1 acts after the step: it shrinks every weight by the same amount and stops at zero." + decay
@@ -147,7 +148,7 @@ def _can_lose(curve: Sequence[float]) -> str:
 def size_text(own: Mapping[int, float], beside: Mapping[int, float] | None, what: str) -> str:
     """How a number moved over the epochs, for one run or two."""
     text = f"{what} {_moved(own)}"
-    return f"{text}; beside it, {_moved(beside)}." if beside else f"{text}."
+    return f"{text}; in the run beside it, it {_moved(beside)}." if beside else f"{text}."
 
 
 def turned_text(own: Mapping[int, float | None], beside: Mapping[int, float | None] | None) -> str:
@@ -157,7 +158,13 @@ def turned_text(own: Mapping[int, float | None], beside: Mapping[int, float | No
     if not both:
         return text
     times = own[both[-1]] / beside[both[-1]]
-    return f"{text} After epoch {both[-1]} it is {times:.2g} times that of the run beside it."
+    compared = "the same as" if 0.995 <= times < 1.005 else f"{_times(times)} times"
+    return f"{text} After epoch {both[-1]} it is {compared} that of the run beside it."
+
+
+def _times(value: float) -> str:
+    """A ratio above 0: 3,200 or 120 or 1.04 or 0.0031, to two figures at least."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def _moved(values: Mapping[int, float | None]) -> str:
@@ -166,8 +173,17 @@ def _moved(values: Mapping[int, float | None]) -> str:
         return "has no value"
     first, last = min(known), max(known)
     if first == last:
-        return f"is {known[last]:.3g} after epoch {last}"
-    return f"goes from {known[first]:.3g} (epoch {first}) to {known[last]:.3g} (epoch {last})"
+        return f"is {_figures(known[last])[0]} after epoch {last}"
+    begin, end = _figures(known[first], known[last])
+    return f"goes from {begin} (epoch {first}) to {end} (epoch {last})"
+
+
+def _figures(*values: float) -> list[str]:
+    """Numbers of one kind to three figures, all in one notation: 0.0123, or 1.23 × 10⁻⁵ where one is that small."""
+    if all(value == 0 or abs(value) >= 1e-4 for value in values):
+        return [f"{value:.3g}" for value in values]
+    split = [f"{value:.2e}".split("e") for value in values]
+    return [f"{figures} × 10{str(int(power)).translate(RAISED)}" for figures, power in split]
 
 
 def scales_text(scales: Sequence[NormScale]) -> str:
@@ -181,6 +197,31 @@ def scales_text(scales: Sequence[NormScale]) -> str:
         f"From {low[0]:.3g} ({low[1]}, channel {low[2]}) to {high[0]:.3g} ({high[1]}, channel {high[2]}) in size; "
         f"{off} of {len(values)} channels are switched off (below 0.001)."
     )
+
+
+def means_text(found: GhostStatistics) -> str:
+    """How far the means of the ghost batches are from the mean kept for evaluation."""
+    away = found.from_kept
+    typical, channels = away.square().mean().sqrt().item(), away.abs().amax(0)
+    return (
+        f"{_whose(found)} means typically lie {typical:.2f} standard deviations from the kept mean, the farthest "
+        f"{channels.max():.2f} (channel {channels.argmax().item()})."
+    )
+
+
+def variances_text(found: GhostStatistics) -> str:
+    """Between how many times the variance kept for evaluation those of the ghost batches are."""
+    ratios = found.variance_ratios
+    if not len(ratios):
+        return "The kept variances are 0: this layer gives every image the same."
+    return (
+        f"{_whose(found)} variances lie between {_times(ratios.min().item())} and "
+        f"{_times(ratios.max().item())} times the kept ones."
+    )
+
+
+def _whose(found: GhostStatistics) -> str:
+    return "The ghost batches'" if len(found.means) > 1 else "The batch's"
 
 
 def ghosts_text(found: GhostStatistics, splits: int, images: int) -> str:

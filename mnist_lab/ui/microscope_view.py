@@ -71,6 +71,12 @@ def _pick_beside(id: str, options: dict[str, Option]) -> str | None:
     asked, twin = url.values().get(BESIDE), microscope_find.twin(id, options)
     others = [other for other in options if other != id]
     beside = asked if asked in (*others, NONE) else twin or NONE
+    with st.container():
+        if asked and asked not in (beside, id):
+            st.warning(plain(
+                f"There is nothing to look at in the run {asked}: no epoch of it has ended, or it was deleted. "
+                f"{'Its twin' if twin else 'No other run'} is shown beside this one."
+            ), icon="⚠️")
     url.choose(
         "Beside it", BESIDE, [NONE, *others], beside,
         say=lambda other: "No other run" if other == NONE else _name(other, twin, options),

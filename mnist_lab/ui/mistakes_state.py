@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
-import streamlit as st
-
+from mnist_lab.ui.links import page_link
 from mnist_lab.ui.page_widgets import PageWidgets
 
-PAGE, VIEW = "Mistakes", "mnist_lab/ui/views/mistakes.py"
+PAGE = "Mistakes"
 RUN, OTHER = "run", "other"
 # Another choice shows other images: from the first page on, and none of them large.
 OF_IMAGES = ("page", "image")
@@ -16,10 +13,10 @@ OF_IMAGES = ("page", "image")
 url = PageWidgets(PAGE, also=(RUN,), resets=lambda name: OF_IMAGES)
 
 
-def visit(run_id: str) -> NoReturn:
-    """Leave another page for this one, to see the mistakes of that run: as the page was left, but for the images."""
-    url.go(**dict.fromkeys(OF_IMAGES) | {RUN: run_id})
-    st.switch_page(VIEW)
+def visit_link(label: str, run_id: str) -> None:
+    """A link on another page, to see the mistakes of that run: as the page was left, but for the images."""
+    values = {name: text for name, text in url.values().items() if name not in OF_IMAGES}
+    page_link(label, PAGE, values | {RUN: run_id})
 
 
 def is_meant(name: str, id: str) -> bool:

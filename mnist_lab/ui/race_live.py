@@ -36,7 +36,7 @@ def follow_race(
             st.warning(warning)
     _curves(model)
     lines = race_model.standings(model)
-    st.caption(race_text.takeaway(lines))
+    st.caption(race_text.takeaway(lines, race))
     st.markdown("**Standings**", help=(
         "Accuracy is the share of test digits read correctly, after the last epoch so far. In training: the share of "
         "training images that got the label they carry, wrong labels included, counted during the last epoch."

@@ -60,7 +60,8 @@ class Standing:
     """A contestant's line in the table, accuracies in per cent: the mean over `seeds`, the lowest and the highest, and
     the mean training accuracy of the same runs.
 
-    Over the runs that are finished; before the first one is, over those under way, and `is_final` is False.
+    Over the runs that are finished; before the first one is, over those under way, and `is_final` is False. Those runs
+    are `counted`.
     """
 
     number: int
@@ -73,6 +74,7 @@ class Standing:
     finished: int
     is_final: bool
     runs: tuple[RaceRun, ...]
+    counted: tuple[RaceRun, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,8 +205,20 @@ def _standing(number: int, name: str, runs: tuple[RaceRun, ...]) -> Standing:
     return Standing(
         number=number, name=name, mean=sum(seen) / len(seen) if seen else None, low=min(seen, default=None),
         high=max(seen, default=None), train=sum(train) / len(train) if train else None, seeds=len(seen),
-        finished=len(ended), is_final=bool(ended), runs=runs,
+        finished=len(ended), is_final=bool(ended), runs=runs, counted=tuple(counted),
     )
+
+
+def lead(first: Standing, second: Standing) -> tuple[float, int]:
+    """How many points the first is ahead of the second, and the number of seeds that this rests on.
+
+    Over the seeds that both have, which share their luck; if there are none, of the two means, and the number is 0.
+    """
+    a, b = ({run.seed: run.latest for run in line.counted} for line in (first, second))
+    shared = a.keys() & b.keys()
+    if not shared:
+        return first.mean - second.mean, 0
+    return sum(a[seed] - b[seed] for seed in shared) / len(shared), len(shared)
 
 
 def outcomes(model: RaceModel) -> list[Outcome]:

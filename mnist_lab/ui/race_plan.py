@@ -36,13 +36,14 @@ FEW = 4  # values of a knob that are chosen to begin with, beside the one that i
 
 @dataclass(frozen=True, kw_only=True)
 class RacePlan:
-    """A race that could be started, or why it cannot: `problems` are sentences."""
+    """A race that could be started, or why it cannot: `problems` are sentences. So are `notes`, on what is left out."""
 
     name: str
     question: str
     contestants: tuple[Contestant, ...]
     seeds: int
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def kind_of(values: Mapping[str, str]) -> str:
@@ -80,6 +81,11 @@ def knob_values(values: Mapping[str, str], base: RunConfig, knob: str) -> list[A
     return [value for text in texts.split(",") if (value := knob_value(knob, text)) is not None]
 
 
+def refused(values: Mapping[str, str], knob: str) -> list[str]:
+    """What is wrong with the values of the URL that are left out, in sentences."""
+    return [text for one in values.get("values", "").split(",") if one and (text := value_problem(knob, one))]
+
+
 def other_values(base: RunConfig, knob: str) -> list[Any]:
     """What the knob is offered at, without the value that the setting itself has."""
     return [value for value in choices(base, knob) if not (base.matters(knob) and value == getattr(base, knob))]
@@ -87,13 +93,22 @@ def other_values(base: RunConfig, knob: str) -> list[Any]:
 
 def knob_value(knob: str, text: str) -> Any:
     """The value that a text stands for; None if it is not allowed."""
+    return None if value_problem(knob, text) else _parsed(knob, text)
+
+
+def value_problem(knob: str, text: str) -> str | None:
+    """Why a text stands for no value of the knob, in a sentence; None if it does."""
     try:
-        value = parse_value(knob, text)
-    except ConfigError:
-        return None
+        return problem(knob, _parsed(knob, text))
+    except ConfigError as error:
+        return str(error)
+
+
+def _parsed(knob: str, text: str) -> Any:
+    value = parse_value(knob, text)
     if KNOBS[knob].low is not None and isinstance(value, int) and not isinstance(KNOBS[knob].low, int):
         value = float(value)
-    return value if problem(knob, value) is None else None
+    return value
 
 
 def presets_of(values: Mapping[str, str]) -> list[str]:
@@ -123,8 +138,10 @@ def plan_of(values: Mapping[str, str], train: RunConfig, status: Mapping[str, An
     except ConfigError as error:
         return RacePlan(name="", question="", contestants=(), seeds=seeds_of(values), problems=(str(error),))
     problems = [*_wrong_number(contestants), *too_few(contestants, status)]
+    notes = refused(values, knob_of(values, base_config(values, train))) if kind == KNOB else []
     return RacePlan(
-        name=name, question=question, contestants=contestants, seeds=seeds_of(values), problems=tuple(problems)
+        name=name, question=question, contestants=contestants, seeds=seeds_of(values), problems=tuple(problems),
+        notes=tuple(notes),
     )
 
 

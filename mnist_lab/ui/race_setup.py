@@ -47,6 +47,8 @@ def render_setup() -> None:
     with st.container(key="race_notes"):
         for text in url.memory().pop("problems", []):
             st.error(plain(text))
+        for text in plan.notes:
+            st.warning(plain(f"Left out of this link: {text}"), icon="⚠️")
     _list_contestants(plan)
 
 
@@ -88,7 +90,8 @@ def _knob(values: dict[str, str], train: RunConfig) -> None:
 
 
 def _several_text(knob: str, texts: Sequence[str]) -> str:
-    """Chosen and typed values as the URL has them, without those that are not allowed."""
+    """Chosen and typed values as the URL has them. Why one is not allowed is said on the page. In a callback."""
+    url.memory()["problems"] = [text for one in texts if (text := race_plan.value_problem(knob, one))]
     values = [race_plan.knob_value(knob, text) for text in texts]
     return ",".join(dict.fromkeys(to_text(value) for value in values if value is not None))
 

@@ -9,7 +9,7 @@ from mnist_lab.contestants import Contestant
 from mnist_lab.runs.race import Race
 from mnist_lab.ui import run_text
 from mnist_lab.ui.markdown import plain
-from mnist_lab.ui.race_model import GONE, Outcome, RaceModel, RaceRun, Standing
+from mnist_lab.ui.race_model import GONE, Outcome, RaceModel, RaceRun, Standing, lead
 from mnist_lab.verdict_text import many, points
 
 STATES = run_text.STATES | {GONE: ("Gone", "gray")}
@@ -100,17 +100,57 @@ def _progress(runs: Sequence[RaceRun]) -> str:
     return ", ".join(parts)
 
 
-def takeaway(lines: Sequence[Standing]) -> str:
-    """Who is ahead, in a sentence; empty while nobody is anywhere."""
+def takeaway(lines: Sequence[Standing], race: Race) -> str:
+    """Who is ahead, in a sentence or two; empty while nobody is anywhere."""
+    is_live = any(run.is_live for line in lines for run in line.runs)
     ahead = [line for line in lines if line.mean is not None]
     if len(ahead) < 2:
-        return ""
+        return plain(_alone(ahead, lines, is_live))
     first, second = ahead[:2]
-    final = all(line.is_final for line in ahead) and not any(run.is_live for line in lines for run in line.runs)
-    lead = first.mean - second.mean
-    how = f"{first.name} is ahead of {second.name} by {lead:.2f} points" if lead >= 0.005 else (
+    points_ahead, shared = lead(first, second)
+    if points_ahead < 0:  # by its mean over all its seeds it is the first, and not over those that both have
+        first, second, points_ahead = second, first, -points_ahead
+    how = f"{first.name} is ahead of {second.name} by {points_ahead:.2f} points" if points_ahead >= 0.005 else (
         f"{first.name} and {second.name} are level")
-    return plain(f"{how} {'in the end' if final else 'so far'}. Whether that means anything is for the verdict.")
+    if not shared:
+        how += ", with different seeds,"
+    elif shared < max(first.seeds, second.seeds):
+        how += f" over the {many(shared, 'seed')} that both have,"
+    if is_live:
+        return plain(f"{how} so far.")
+    return plain(f"{how} in the end. {_means_anything(first, second, shared, race)}{_uneven(ahead)}")
+
+
+def _alone(ahead: Sequence[Standing], lines: Sequence[Standing], is_live: bool) -> str:
+    """What there is to say while fewer than two contestants have an accuracy."""
+    if is_live:
+        return f"Only {ahead[0].name} was tested so far: {ahead[0].mean:.2f} %." if ahead else ""
+    if ahead:
+        return f"Only {ahead[0].name} has a finished run, so there is nothing to compare it with."
+    tested = [(run.curve[-1], run.seed, line.name) for line in lines for run in line.runs if run.curve]
+    if not tested:
+        return ""
+    (epoch, accuracy), seed, name = max(tested, key=lambda one: one[0][1])
+    return (
+        f"No run came to its end, so none counts. The highest accuracy on the way: {accuracy:.2f} %, {name} with seed "
+        f"{seed} after epoch {epoch}."
+    )
+
+
+def _means_anything(first: Standing, second: Standing, shared: int, race: Race) -> str:
+    if len(race.seeds) == 1:
+        return "One seed cannot tell whether that is chance."
+    if shared < 2:
+        return "They share too few seeds to tell whether that is chance."
+    if 0 in (first.number, second.number):
+        return "Whether that means anything is for the verdict."
+    return f"The verdict compares each contestant with {race.contestants[0].name}, and not these two with each other."
+
+
+def _uneven(ahead: Sequence[Standing]) -> str:
+    if len({frozenset(run.seed for run in line.counted) for line in ahead}) == 1:
+        return ""
+    return " Not all accuracies in the table are of the same seeds."
 
 
 def verdict_headline(found: Sequence[Outcome], race: Race, live: bool) -> str:

@@ -9,13 +9,14 @@ from mnist_lab.runs.race import Race, RaceStore, complete_race
 from mnist_lab.runs.record import RunError
 from mnist_lab.runs.store import RunStore, may_change
 from mnist_lab.ui import cache, race_model, race_text, run_text, state
+from mnist_lab.ui.address import RUN
+from mnist_lab.ui.links import page_link
 from mnist_lab.ui.markdown import plain
 from mnist_lab.ui.race_live import POLL_SECONDS, follow_race, show_verdict
 from mnist_lab.ui.race_model import RaceModel
 from mnist_lab.ui.race_setup import render_setup, start
 from mnist_lab.ui.race_state import RACE, rerun, show_race, url
 
-TRAIN_PAGE = "mnist_lab/ui/views/train.py"
 RUN_AGAIN = ("stopped", "interrupted", race_model.GONE)
 LISTED = 10  # earlier races
 MORE_SEEDS = 5
@@ -105,13 +106,7 @@ def _open_a_run(model: RaceModel) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         id = st.selectbox("A run of this race", list(there), format_func=lambda id: there.get(id, id), key="race_run")
-        if st.button("Open run", key="race_open_run"):
-            try:
-                state.open_run(id)
-            except RunError as error:
-                st.error(plain(str(error)))
-            else:
-                st.switch_page(TRAIN_PAGE)
+        page_link("Open run", state.TRAIN, {RUN: id})
 
 
 def _earlier() -> None:

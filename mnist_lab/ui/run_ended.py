@@ -115,10 +115,10 @@ def _next(run: FoundRun) -> None:
             "Use these settings", key="run_settings", on_click=state.set_config, args=(run.config,),
             help="Puts the settings of this run into the controls, to change them and start again.",
         )
-        if run.record and (run.record.folder / LOGITS).exists() and st.button("See its mistakes", key="run_mistakes"):
-            mistakes_state.visit(run.id)
-        if run.progress.history and st.button("Look inside", key="run_microscope"):
-            microscope_state.visit(run.id)
+        if run.record and (run.record.folder / LOGITS).exists():
+            mistakes_state.visit_link("See its mistakes", run.id)
+        if run.progress.history:
+            microscope_state.visit_link("Look inside", run.id)
 
 
 def _start(config: RunConfig) -> None:

@@ -119,10 +119,9 @@ def _picked(rows: list[RunRow], queue: RunQueue, store: RunStore) -> None:
     with st.container(horizontal=True):
         if st.button("Open run", key=f"runs_open_{row.id}", type="primary"):
             _open(row.id)
-        if row.test_accuracy is not None and st.button("See its mistakes", key=f"runs_mistakes_{row.id}"):
-            mistakes_state.visit(row.id)
-        if row.test_accuracy is not None and st.button("Look inside", key=f"runs_microscope_{row.id}"):
-            microscope_state.visit(row.id)
+        if row.test_accuracy is not None:
+            mistakes_state.visit_link("See its mistakes", row.id)
+            microscope_state.visit_link("Look inside", row.id)
         _change("Rename", row, reason, lambda: _rename(row, store))
         _change("Delete", row, reason, lambda: _delete(row, store))
     st.caption(reason or "Rename and delete change the run for everybody who uses this lab.")

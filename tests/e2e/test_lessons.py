@@ -56,10 +56,20 @@ def test_a_lesson_from_prediction_to_explanation(server, browsers):
     go_to(page, "Lessons")
     page.wait_for_url(link)
     expect(page.get_by_text("Your prediction: More than half")).to_be_visible()
-    page.get_by_role("button", name="Open the microscope").click()
+    page.get_by_role("link", name="Open the microscope").click()
     page.get_by_role("heading", level=1, name="Microscope").wait_for()
     page.wait_for_url(re.compile(r"/microscope\?run=.*show=pruning"))
     ready(page)
+    page.go_back()
+    page.wait_for_url(link)
+    expect(page.get_by_text("Your prediction: More than half")).to_be_visible()
+    # A link that brings a page its values does not leave them in the history of this one.
+    page.get_by_role("link", name="Set up that race").click()
+    page.wait_for_url(re.compile(r"/race\?from=ready&ready=l1$"))
+    expect(page.get_by_role("button", name="Start the race")).to_be_visible()
+    ready(page)
+    page.go_back()
+    page.wait_for_url(link)
 
 
 def test_a_friend_with_the_link_predicts_on_a_phone_in_the_dark(server, browsers):
@@ -70,7 +80,7 @@ def test_a_friend_with_the_link_predicts_on_a_phone_in_the_dark(server, browsers
     owner.wait_for_url(re.compile(r"race="))
     page = browsers.new(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
     open_page(page, owner.url)
-    expect(page.get_by_text("Somebody has run it already.")).to_be_visible()
+    expect(page.get_by_text("It was started already.")).to_be_visible()
     assert not page.evaluate(TOO_WIDE)
     page.get_by_text("Some, but less than half").click()
     expect(page.get_by_role("heading", name="4. Why")).to_be_visible()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from urllib.parse import parse_qs
 
 from streamlit.testing.v1 import AppTest
 
@@ -124,6 +125,13 @@ def open_page(path: str, **parameters: str) -> AppTest:
     at.run()
     at.switch_page(path)
     return look(at, **parameters)
+
+
+def link(at: AppTest, label: str) -> tuple[str, dict[str, str]] | None:
+    """Where the link to another page leads: its path and the values that it gets. None if it cannot be clicked."""
+    (found,) = [one.proto for one in at.get("page_link") if one.proto.label == label]
+    values = {name: texts[0] for name, texts in parse_qs(found.query_string).items()}
+    return None if found.disabled else (found.page, values)
 
 
 def page_alone(name: str, view: str, browser: str | None = OWNER, **parameters: str) -> AppTest:

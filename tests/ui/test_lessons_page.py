@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "lessons"))
 
-from lab import OTHER, OWNER, Lab, button, fake_training, query, words
+from lab import OTHER, OWNER, Lab, button, fake_training, link, query, words
 from lesson_text import LESSON, changed
 from streamlit.testing.v1 import AppTest
 from studies import make_study
@@ -126,7 +126,8 @@ def test_from_prediction_to_explanation(lab, tmp_path):
     assert came[2][0] == "The recorded runs" and came[2][2] == "Much"
     assert ":green-badge[Shown] It gains +" in text and "ten seeds)." in text and "not measured" not in text
     assert "Is it real?" in text and "Somebody 1999." in text
-    assert not button(at, "Look at it").disabled
+    where, values = link(at, "Look at it")
+    assert where == "microscope" and values["run"] in [id for ids in race_of(lab, at).runs for id in ids]
     look(button(at, "Do this lesson again").click())
     assert query(at) == {"lesson": "first"} and button(at, "Run it").disabled and at.radio[0].value is None
 
@@ -137,7 +138,7 @@ def test_without_a_race_and_without_a_study(lab):
     text = words(at)
     assert "python -m mnist_lab study scan" in text and "It gains (not measured yet)" in text
     assert "[Not measured yet] It gains." in text and "Try it to see." in text
-    assert button(at, "Look at it").disabled and not button(at, "Run it").disabled
+    assert link(at, "Look at it") is None and not button(at, "Run it").disabled
 
 
 def test_a_study_that_is_not_complete_says_so(lab, tmp_path):
@@ -165,7 +166,7 @@ def test_still_running_and_left_and_found_again(lab):
     look(button(at, "Stop the race").click())
     race_of(lab, at)
     text = words(look(at))
-    assert "4 stopped" in text and "4. Why" in text and button(at, "Look at it").disabled
+    assert "4 stopped" in text and "4. Why" in text and link(at, "Look at it") is None
 
 
 def test_all_runs_failed(lab):
@@ -196,7 +197,7 @@ def test_a_link_with_a_race_asks_for_a_prediction_first(lab):
     at = look(button(predict(page(lesson="first"), 0), "Run it").click())
     race = race_of(lab, at)
     other = page(lesson="first", race=race.id, browser=OTHER)
-    assert "Somebody has run it already. Predict" in words(other) and not other.table
+    assert "It was started already. Predict" in words(other) and not other.table
     assert rows(predict(other, 2))[1]["That is"] == "Much"
     (lab.folder / "second.toml").write_text(changed(('"Plain"', '"Another"')))
     foreign = predict(page(lesson="second", race=race.id), 0)
@@ -240,7 +241,7 @@ def test_the_browser_has_not_answered_yet(lab):
 def test_rounds_of_the_game_answer_the_last_lesson(lab, monkeypatch):
     monkeypatch.setattr(files, "own_folder", lambda: SHIPPED)
     at = page(PLAYED, lesson="beat-the-network")
-    assert button(at, "Play").disabled and not at.table
+    assert link(at, "Play") is None and not at.table
     predict(at, 1)
     assert ("Your rounds", "75.0 %", "Half to three quarters") in [
         (row[""], row["Measured"], row["That is"]) for row in rows(at)]

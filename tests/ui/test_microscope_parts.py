@@ -97,7 +97,7 @@ def test_words_on_pulls():
         whole = replace(Pull("all", 2.0, 0.0, 0.0), **values)
         return text.pulls_text(config, Pulls(0.5, 0.1, whole, (whole,)))
 
-    assert "5 times as hard as L1 (2 against 0.4)" in said(L1.replace(l1_kind="subgradient"), l1=0.4)
+    assert "5.00 times as hard as L1 (2 against 0.4)" in said(L1.replace(l1_kind="subgradient"), l1=0.4)
     assert "50.0 % as hard as L1" in said(L1, l1=4.0) and "by the same amount and stops at zero" in said(L1, l1=4.0)
     assert "added to the gradient" in said(DECAY, decay=0.1)
     assert "apart from the gradient" in said(DECAY.replace(optimizer="adamw"), decay=0.1)
@@ -124,10 +124,19 @@ def test_words_on_pruning():
 def test_words_on_sizes():
     own = {1: 2.0, 2: 4.0, 3: None}
     assert text.size_text(own, None, "It") == "It goes from 2 (epoch 1) to 4 (epoch 2)."
-    assert text.size_text({1: 2.0}, {1: None}, "It") == "It is 2 after epoch 1; beside it, has no value."
+    assert text.size_text({1: 2.0}, {1: None}, "It") == (
+        "It is 2 after epoch 1; in the run beside it, it has no value.")
     said = text.turned_text(own, {1: 1.0, 2: 8.0, 3: 1.0})
-    assert said.endswith("After epoch 2 it is 0.5 times that of the run beside it.")
+    assert said.endswith("After epoch 2 it is 0.50 times that of the run beside it.")
     assert "times" not in text.turned_text(own, None)
+
+
+def test_numbers_can_be_read():
+    assert text.size_text({1: 1.394e-4, 25: 6.55e-5}, None, "It") == (
+        "It goes from 1.39 × 10⁻⁴ (epoch 1) to 6.55 × 10⁻⁵ (epoch 25).")
+    assert "goes from 0 (epoch 1) to 0.000139" in text.size_text({1: 0.0, 2: 1.39e-4}, None, "It")
+    for own, said in ((1.04, "1.04 times"), (1.001, "the same as"), (123.4, "123 times"), (0.0031, "0.0031 times")):
+        assert f"After epoch 1 it is {said} that of" in text.turned_text({1: own}, {1: 1.0})
 
 
 @pytest.mark.parametrize("chart", [
@@ -151,6 +160,20 @@ def test_words_on_ghosts():
     said = text.ghosts_text(found, 2, 64)
     assert said.startswith("2 ghost batches of 32 images each: their means typically lie 0.50 standard deviations")
     assert "about 16 images each (the batch has only 33 images)" in text.ghosts_text(found, 32, 33)
+
+
+def test_words_on_ghosts_beside_what_was_kept():
+    means, variances = torch.tensor([[1.0, 9.0], [3.0, 9.0]]), torch.tensor([[2.0, 0.0], [6.0, 0.0]])
+    found = GhostStatistics(means, variances, torch.tensor([2.0, 9.0]), torch.tensor([4.0, 0.0]))
+    assert text.means_text(found) == (
+        "The ghost batches' means typically lie 0.35 standard deviations from the kept mean, the farthest 0.50 "
+        "(channel 0)."
+    )
+    assert text.variances_text(found) == "The ghost batches' variances lie between 0.50 and 1.50 times the kept ones."
+    one = replace(found, means=means[:1], variances=variances[:1])
+    assert text.means_text(one).startswith("The batch's means")
+    never = replace(found, running_var=torch.zeros(2))
+    assert "are 0" in text.variances_text(never) and "nan" not in text.means_text(never)
 
 
 def test_words_on_batch_mates():

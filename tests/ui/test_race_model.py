@@ -168,9 +168,45 @@ def test_the_work_of_a_race_is_said():
     assert race_text.list_names(["a"]) == "a" and race_text.list_names(["a", "b", "c"]) == "a, b and c"
 
 
+def ahead(*runs: list[RaceRun]) -> str:
+    """What is said below the chart, without Markdown's backslashes."""
+    one = model(*runs)
+    return race_text.takeaway(standings(one), one.race).replace("\\", "")
+
+
 def test_who_is_ahead():
-    over = standings(model(finished(80.0), finished(85.0)))
-    assert race_text.takeaway(over).replace("\\", "").startswith("L1 is ahead of Plain by 5.00 points in the end.")
-    assert race_text.takeaway(standings(model(finished(80.0), [run("running")]))) == ""
-    level = standings(model(finished(80.0), [run("running", 80.0)]))
-    assert "are level so far" in race_text.takeaway(level).replace("\\", "")
+    said = "L1 is ahead of Plain by 5.00 points in the end."
+    assert ahead(finished(80.0), finished(85.0)) == f"{said} One seed cannot tell whether that is chance."
+    two = ahead(finished(80.0, 80.0), finished(85.0, 85.0))
+    assert two == f"{said} Whether that means anything is for the verdict."
+    assert ahead(finished(80.0), [run("running", 80.0)]) == "Plain and L1 are level so far."
+
+
+def test_two_that_the_verdict_does_not_compare_are_not_left_to_it():
+    assert ahead(finished(70.0, 70.0), finished(85.0, 85.0), finished(84.0, 84.0)) == (
+        "L1 is ahead of Dropout by 1.00 points in the end. The verdict compares each contestant with Plain, and not "
+        "these two with each other."
+    )
+
+
+def test_a_lead_is_over_the_seeds_that_both_have():
+    late = [run("failed"), *finished(0.0, 80.0, 90.0)[1:]]
+    assert ahead(late, finished(99.0, 82.0, 91.0)) == (
+        "L1 is ahead of Plain by 1.50 points over the two seeds that both have, in the end. Whether that means "
+        "anything is for the verdict. Not all accuracies in the table are of the same seeds."
+    )
+    turned = ahead(late, finished(60.0, 81.0, 91.0))
+    assert turned.startswith("L1 is ahead of Plain by 1.00 points over the two seeds"), "though its mean is lower"
+    apart = ahead([*finished(80.0), run("stopped", seed=1)], [run("stopped"), *finished(0.0, 83.0)[1:]])
+    assert apart.startswith("L1 is ahead of Plain by 3.00 points, with different seeds, in the end. They share too few")
+
+
+def test_what_is_said_when_there_are_not_two_to_compare():
+    assert ahead([run("queued")], [run("queued")]) == "" == ahead([run("failed")], [run("failed")])
+    assert ahead([run("running", 88.0)], [run("queued")]) == "Only Plain was tested so far: 88.00 %."
+    assert ahead(finished(80.0), [run(GONE)]) == (
+        "Only Plain has a finished run, so there is nothing to compare it with.")
+    assert ahead([run("stopped", 50.0, 90.5)], [run("stopped", 40.0)]) == (
+        "No run came to its end, so none counts. The highest accuracy on the way: 90.50 %, Plain with seed 0 after "
+        "epoch 10."
+    )

@@ -236,6 +236,22 @@ def test_one_setting_is_varied(lab):
     assert query(at) == {"from": "knob", "knob": "norm", "seeds": "4"}, "values of another setting make no sense"
 
 
+def test_a_typed_value_that_is_not_allowed_is_explained_and_left_out(lab):
+    at = page(**{"from": "knob", "knob": "dropout", "values": "0.1"})
+    look(box(at, "Dropout", "multiselect").set_value(["0.1", "7"]))
+    assert "Dropout must be between 0 and 0.5, not 7." in words(at)
+    assert query(at)["values"] == "0.1" and not button(at, "Start the race").disabled
+    look(box(at, "Dropout", "multiselect").set_value(["0.1", "0.2"]))
+    assert "must be" not in words(at)
+
+
+def test_values_of_a_link_that_are_not_allowed_are_named(lab):
+    at = page(**{"from": "knob", "knob": "train_images", "values": "5,1000,x"})
+    text = words(at)
+    assert "Left out of this link: Training images must be between 100 and 60,000, not 5." in text
+    assert "Training images must be a whole number, not 'x'." in text
+
+
 def test_what_a_setting_has_itself_is_not_offered_unless_it_does_nothing():
     base = CONFIG.replace(num_splits=4)
     assert race_plan.knob_values({}, base, "num_splits") == [4, 8, 16, 32], "4 splits mean nothing to batch norm"
