@@ -182,8 +182,12 @@ def _figures(*values: float) -> list[str]:
     """Numbers of one kind to three figures, all in one notation: 0.0123, or 1.23 × 10⁻⁵ where one is that small."""
     if all(value == 0 or abs(value) >= 1e-4 for value in values):
         return [f"{value:.3g}" for value in values]
-    split = [f"{value:.2e}".split("e") for value in values]
-    return [f"{figures} × 10{str(int(power)).translate(RAISED)}" for figures, power in split]
+    return [_raised(value) if value else "0" for value in values]
+
+
+def _raised(value: float) -> str:
+    figures, power = f"{value:.2e}".split("e")
+    return f"{figures} × 10{str(int(power)).translate(RAISED)}"
 
 
 def scales_text(scales: Sequence[NormScale]) -> str:

@@ -66,6 +66,8 @@ def enter(page: str) -> None:
         st.query_params.from_dict(state.query)  # if it was Back after all, the URL would say other than the page
     elif query != state.query:
         _read_url(state, query)
+        if state.locked and LOCK not in query:
+            _write_url(state)
     _hold(state)
 
 
@@ -266,7 +268,8 @@ def _read_url(state: _State, query: dict[str, str]) -> None:
         with contextlib.suppress(RunError):  # the page itself says what is wrong with that run
             config = _config_of(found.run_id)
     config = config or PRESETS[class_state.default_preset()].config
-    state.locked = {name: getattr(config, name) for name in found.locked}
+    if query.keys() != {RUN}:  # a link of the lab's to a run says nothing of locks: they stay as they are
+        state.locked = {name: getattr(config, name) for name in found.locked}
     set_config(config)
     state.run_id, state.query, state.changed = found.run_id, query, False
     state.notices = [ignored_text(found.ignored)] if found.ignored else []

@@ -53,6 +53,16 @@ def test_whatever_comes_from_the_browser_a_locked_setting_stays(lab):
     assert query(at)["lock"] == "norm,l1" and query(at)["norm"] == "ghost"
 
 
+def test_a_link_of_the_lab_to_a_run_unlocks_nothing(lab):
+    other = lab.ended(config=QUICK.replace(norm="layer"))
+    at = lab.open(**SMALL, norm="ghost", lock="norm")
+    at.query_params.clear()
+    at.query_params["run"] = other
+    at.run()
+    assert config_of(at).norm == "ghost" and of(at.selectbox, "Norm").disabled
+    assert (query(at)["lock"], query(at)["norm"], query(at)["run"]) == ("norm", "ghost", other)
+
+
 def test_a_run_that_breaks_the_links_lock_is_refused_not_only_in_the_widget(lab):
     other = lab.ended(config=QUICK.replace(norm="layer"))
     at = lab.open(**SMALL, norm="ghost", lock="norm", run=other)

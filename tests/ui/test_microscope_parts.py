@@ -134,6 +134,7 @@ def test_words_on_sizes():
 def test_numbers_can_be_read():
     assert text.size_text({1: 1.394e-4, 25: 6.55e-5}, None, "It") == (
         "It goes from 1.39 × 10⁻⁴ (epoch 1) to 6.55 × 10⁻⁵ (epoch 25).")
+    assert "goes from 0 (epoch 1) to 2.00 × 10⁻⁵" in text.size_text({1: 0.0, 2: 2e-5}, None, "It")
     assert "goes from 0 (epoch 1) to 0.000139" in text.size_text({1: 0.0, 2: 1.39e-4}, None, "It")
     for own, said in ((1.04, "1.04 times"), (1.001, "the same as"), (123.4, "123 times"), (0.0031, "0.0031 times")):
         assert f"After epoch 1 it is {said} that of" in text.turned_text({1: own}, {1: 1.0})
