@@ -14,11 +14,7 @@ HOME = "Train"
 def page_link(
     label: str, page: str, values: Mapping[str, str], *, disabled: bool = False, help: str | None = None
 ) -> None:
-    """Draw a link to the page of that title. One step Back in the browser leads to where the link was.
-
-    No button with `st.switch_page`: that puts the new values into the browser's history twice, first with the address
-    of the page that is left.
-    """
+    """Draw a link to the page of that title, which then shows these values and no others."""
     target = st.Page(VIEWS / f"{page.lower()}.py", title=page, default=page == HOME)
     st.page_link(
         target, label=label, icon=":material/arrow_forward:", query_params=dict(values) or None, disabled=disabled,

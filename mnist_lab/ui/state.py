@@ -18,7 +18,7 @@ from mnist_lab.config import KNOBS, RunConfig, check, matters
 from mnist_lab.config_forms import to_query
 from mnist_lab.presets import PRESETS, preset_of
 from mnist_lab.runs.record import RunError
-from mnist_lab.ui import cache, class_state, page_state, widget_state
+from mnist_lab.ui import cache, class_state, page_history, page_state, widget_state
 from mnist_lab.ui.address import RUN, ignored_text, read_address
 from mnist_lab.ui.class_state import Lock
 
@@ -50,6 +50,7 @@ class _State:
 
 def enter(page: str) -> None:
     """Bring the state and the URL together. Call it once in a script run, before the page `page` is drawn."""
+    page_history.mount()
     state = _state()
     arrived, state.page = state.page != page, page
     changed, state.changed = state.changed, False

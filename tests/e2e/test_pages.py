@@ -144,6 +144,31 @@ def test_back_at_once_leaves_the_address_and_the_page_agreed(server, browsers):
     assert f"epochs={epochs.input_value()}" in page.url
 
 
+def test_one_step_back_undoes_one_action(server, browsers):
+    """Pages remember their values, so that opening one changes path and values: still one entry in the history."""
+    page = browsers.new()
+    addresses = [f"{server.url}/lessons?lesson=l2-never", f"{server.url}/race", f"{server.url}/race?from=presets"]
+    open_page(page, addresses[0])
+    go_to(page, "Race")
+    page.wait_for_url(addresses[1])
+    ready(page)
+    page.get_by_role("radio", name="Presets").click()
+    page.wait_for_url(addresses[2])
+    ready(page)
+    go_to(page, "Lessons")
+    page.wait_for_url(addresses[0])
+    ready(page)
+    go_to(page, "Race")
+    page.wait_for_url(addresses[2])
+    ready(page)
+    for address in (addresses[0], *reversed(addresses)):
+        page.go_back()
+        expect(page).to_have_url(address)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Race" if "race" in address else "Lessons")
+        ready(page)
+    expect(page.get_by_role("heading", name="Lesson 2: The L2 that never was")).to_be_visible()
+
+
 @pytest.fixture
 def finished(server, browsers) -> str:
     """The id of a run that has ended, made if there is none yet."""
