@@ -28,7 +28,7 @@ TARGET = PROJECT / "mnist_lab" / "ui" / "assets"
 NOISY = PRESETS["noisy-1000"].config
 CLASS, BROWSERS = NOISY.replace(network="c", epochs=10, eval_every=2), 24
 POINTS_DRAWN = 16  # of all lines of the accuracy: about ten of the thirty epochs
-COLORS = 128  # of the palette: the page has few, and the file gets a third of its size
+COLORS = 256  # of the palette: the page has few, and the file gets a third of its size
 
 
 def train(folder: Path) -> bytes:
@@ -105,7 +105,8 @@ if __name__ == "__main__":
         with tempfile.TemporaryDirectory() as temporary:
             picture = Image.open(io.BytesIO(PICTURES[name](Path(temporary)))).convert("RGB")
         target = TARGET / f"{name}.png"
-        # Maximum coverage, because the median cut leaves out what few pixels have, such as the color of one line.
-        few = picture.quantize(COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        # Maximum coverage, because the median cut leaves out what few pixels have, such as the color of one line; the
+        # means then bring the large areas to their own color.
+        few = picture.quantize(COLORS, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
         few.save(target, optimize=True)
         print(f"{target}: {target.stat().st_size / 1000:.0f} kB")
