@@ -7,7 +7,6 @@ fields below. Imports nothing but the standard library, so the page can be drawn
 from __future__ import annotations
 
 import dataclasses
-import math
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ class RunConfig:
         ALL, "data", "Training images",
         "How many digits the network learns from, the same number of each digit. With few images it can "
         "learn them by heart: that is where regularization has something to do.",
-        low=100, high=60_000, suggestions=(100, 300, 1_000, 3_000, 10_000, 30_000), unit="images",
+        low=100, high=60_000, suggestions=(100, 300, 1_000, 3_000, 10_000, 30_000), unit="images", word=ALL,
     )
     label_noise: float = knob(
         0.0, "data", "Label noise",
@@ -285,32 +284,4 @@ def _tidy(name: str, value: Any) -> Any:
 
 def problem(name: str, value: Any) -> str | None:
     """What is wrong with one value, whatever the others are; None when it is allowed."""
-    spec, kind = KNOBS[name], TYPES[name]
-    if name == "train_images" and value == ALL:
-        return None
-    if kind is bool:
-        return None if isinstance(value, bool) else f"{spec.label} must be true or false, not {shown(value)}."
-    if spec.choices is not None:
-        return None if isinstance(value, str) and value in spec.choices else (
-            f"{spec.label} must be one of {', '.join(spec.choices)}, not {shown(value)}."
-        )
-    number = (int, float) if kind is float else int
-    is_number = isinstance(value, number) and not isinstance(value, bool)
-    if not is_number or (isinstance(value, float) and not math.isfinite(value)):
-        what = "a whole number" if number is int else "a number"
-        return f"{spec.label} must be {what}{' or all' if name == 'train_images' else ''}, not {shown(value)}."
-    if not spec.low <= value <= spec.high:
-        return f"{spec.label} must be between {spec.low:,g} and {spec.high:,.10g}, not {shown(value)}."
-    return None
-
-
-def shown(value: Any) -> str:
-    """A refused value as a message quotes it: exact, and short whatever somebody put into a URL."""
-    text = exact(value) if isinstance(value, float) else repr(value)
-    return text if len(text) <= 40 else f"{text[:36]} ..."
-
-
-def exact(value: float) -> str:
-    """A float in as few characters as read back to the same float: "0", "1e-05", "0.1"."""
-    short = f"{value:.10g}"
-    return short if float(short) == value else repr(value)
+    return KNOBS[name].problem(value, TYPES[name])

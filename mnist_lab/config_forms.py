@@ -16,11 +16,10 @@ from mnist_lab.config import (
     ConfigError,
     RunConfig,
     check,
-    exact,
     matters,
     problem,
-    shown,
 )
+from mnist_lab.knobs import exact, shown
 
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 

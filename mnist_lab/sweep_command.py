@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist_lab.config import RunConfig, shown
+from mnist_lab.config import RunConfig
 from mnist_lab.config_forms import from_settings
 from mnist_lab.data.sizes import too_few_images
+from mnist_lab.knobs import shown
 from mnist_lab.presets import ALIASES, preset
 from mnist_lab.runs.store import RunStore
 from mnist_lab.runs.sweep import (

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from mnist_lab.ui.links import page_link
 from mnist_lab.ui.page_widgets import PageWidgets
 
 PAGE = "Mistakes"
 RUN, OTHER = "run", "other"
 # Another choice shows other images: from the first page on, and none of them large.
-OF_IMAGES = ("page", "image")
-
-url = PageWidgets(PAGE, also=(RUN,), resets=lambda name: OF_IMAGES)
-
-
-def visit_link(label: str, run_id: str) -> None:
-    """A link on another page, to see the mistakes of that run: as the page was left, but for the images."""
-    values = {name: text for name, text in url.values().items() if name not in OF_IMAGES}
-    page_link(label, PAGE, values | {RUN: run_id})
+url = PageWidgets(PAGE, also=(RUN,), resets=lambda name: ("page", "image"))
 
 
 def is_meant(name: str, id: str) -> bool:

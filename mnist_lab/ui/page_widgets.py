@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import streamlit as st
 
 from mnist_lab.ui import page_state, widget_state
+from mnist_lab.ui.links import page_link
 
 Options = Mapping[str, str] | Sequence[str]  # texts of the URL: by the name that each has on the page, or as they are
 ToText = Callable[[Any], str | None]
@@ -55,6 +56,11 @@ class PageWidgets:
         """Change some values, in a callback or before a rerun; None takes one out."""
         texts = {name: None if value is None else str(value) for name, value in changes.items()}
         page_state.set_values(self.page, self.complete() | texts)
+
+    def link(self, label: str, name: str, text: str) -> None:
+        """A link on another page to this one as it was left, but with that value in place of the one it has."""
+        kept = {other: value for other, value in self.values().items() if other not in self._resets(name)}
+        page_link(label, self.page, kept | {name: text})
 
     def rerun(self) -> NoReturn:
         """Draw the whole page again, from a fragment too, whose idea of the URL may be out of date."""

@@ -116,9 +116,9 @@ def _next(run: FoundRun) -> None:
             help="Puts the settings of this run into the controls, to change them and start again.",
         )
         if run.record and (run.record.folder / LOGITS).exists():
-            mistakes_state.visit_link("See its mistakes", run.id)
+            mistakes_state.url.link("See its mistakes", mistakes_state.RUN, run.id)
         if run.progress.history:
-            microscope_state.visit_link("Look inside", run.id)
+            microscope_state.url.link("Look inside", microscope_state.RUN, run.id)
 
 
 def _start(config: RunConfig) -> None:

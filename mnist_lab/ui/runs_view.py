@@ -120,8 +120,8 @@ def _picked(rows: list[RunRow], queue: RunQueue, store: RunStore) -> None:
         if st.button("Open run", key=f"runs_open_{row.id}", type="primary"):
             _open(row.id)
         if row.test_accuracy is not None:
-            mistakes_state.visit_link("See its mistakes", row.id)
-            microscope_state.visit_link("Look inside", row.id)
+            mistakes_state.url.link("See its mistakes", mistakes_state.RUN, row.id)
+            microscope_state.url.link("Look inside", microscope_state.RUN, row.id)
         _change("Rename", row, reason, lambda: _rename(row, store))
         _change("Delete", row, reason, lambda: _delete(row, store))
     st.caption(reason or "Rename and delete change the run for everybody who uses this lab.")

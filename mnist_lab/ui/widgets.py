@@ -6,8 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_lab.config import ALL, KNOBS, TYPES, ConfigError, exact, matters, problem
+from mnist_lab.config import ALL, KNOBS, TYPES, ConfigError, matters, problem
 from mnist_lab.config_forms import parse_value, short_value, to_text
+from mnist_lab.knobs import exact
 from mnist_lab.ui import state, widget_state
 from mnist_lab.ui.markdown import plain
 
