@@ -20,6 +20,7 @@ from mnist_lab.config import RunConfig
 from mnist_lab.data.augment import Augment, normalise, to_unit
 from mnist_lab.data.regime import Regime
 from mnist_lab.evaluation import predict_logits
+from mnist_lab.nn.blocks import BlockForward
 from mnist_lab.nn.dropout import reseed_dropout
 from mnist_lab.nn.networks import build_network
 from mnist_lab.nn.penalties import (
@@ -78,6 +79,7 @@ class Trainer:
         self.config, self.device = config, device
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
         self.model = build_network(config).to(device, memory_format=torch.channels_last)
+        self.forward = BlockForward(self.model) if device.type == "cpu" and precision == "float32" else self.model
         self.averaged = copy.deepcopy(self.model) if config.ema_decay else None
         self.optimizer = make_optimizer(config, self.model, device)
         self.l1_parameters = penalized(self.model, config.l1_scope)
@@ -115,7 +117,7 @@ class Trainer:
     def step(self, batch: Batch, tally: Tally) -> None:
         """One step of the optimizer."""
         with self.autocast:
-            logits = self.model(batch.images).float()
+            logits = self.forward(batch.images).float()
         loss = F.cross_entropy(logits, batch.labels)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

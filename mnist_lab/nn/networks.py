@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from mnist_lab.config import RunConfig
 from mnist_lab.nn.dropout import Dropout
@@ -155,21 +155,29 @@ def layer_table(module: nn.Module) -> list[LayerRow]:
 
     The module keeps its mode and is not changed otherwise.
     """
-    rows: list[LayerRow] = []
-    leaves = [(name, leaf) for name, leaf in module.named_modules() if not list(leaf.children())]
+    shapes = output_shapes(module)
+    return [_row(name, module.get_submodule(name), shape) for name, shape in shapes.items()]
+
+
+def output_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    """The shape of an image's output of each layer, by name, in the order they run; found in the same way."""
+    shapes: dict[str, tuple[int, ...]] = {}
     hooks = [
-        leaf.register_forward_hook(lambda leaf, _inputs, output, name=name: rows.append(_row(name, leaf, output)))
-        for name, leaf in leaves
+        leaf.register_forward_hook(
+            lambda _leaf, _inputs, output, name=name: shapes.update({name: tuple(output.shape[1:])})
+        )
+        for name, leaf in module.named_modules() if not list(leaf.children())
     ]
     was_training = module.training
+    parameter = next(module.parameters())
     try:
         with torch.no_grad():
-            module.eval()(torch.zeros(1, *IMAGE_SHAPE, device=next(module.parameters()).device))
+            module.eval()(torch.zeros(1, *IMAGE_SHAPE, device=parameter.device, dtype=parameter.dtype))
     finally:
         module.train(was_training)
         for hook in hooks:
             hook.remove()
-    return rows
+    return shapes
 
 
 def count_parameters(module: nn.Module) -> tuple[int, int]:
@@ -178,9 +186,8 @@ def count_parameters(module: nn.Module) -> tuple[int, int]:
     return sum(size for size, _ in sizes), sum(size for size, trained in sizes if trained)
 
 
-def _row(name: str, leaf: nn.Module, output: Tensor) -> LayerRow:
-    shape = " x ".join(str(size) for size in output.shape[1:])
-    return LayerRow(name, _text(leaf), shape, *count_parameters(leaf))
+def _row(name: str, leaf: nn.Module, shape: tuple[int, ...]) -> LayerRow:
+    return LayerRow(name, _text(leaf), " x ".join(map(str, shape)), *count_parameters(leaf))
 
 
 def _text(leaf: nn.Module) -> str:

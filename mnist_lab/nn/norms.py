@@ -6,14 +6,12 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional as F
 
 from mnist_lab.config import RunConfig
-from mnist_lab.nn.dropout import is_channels_last
+from mnist_lab.nn.norm_kernels import GhostNorm, kernel_is_slow
 
 MOST_GROUPS = 4
-LARGE = 100_000  # values in a batch
 
 
 class GhostBatchNorm2d(nn.BatchNorm2d):
@@ -62,14 +60,14 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
         self.num_batches_tracked.add_(1)
         running = self.running_mean, self.running_var
         weight, bias = (self.weight, self.bias) if self.gain == 1 else (self.weight * self.gain, self.bias * self.gain)
-        if x.device.type == "cpu" and x.shape[0] % splits == 0 and (splits > 1 or _kernel_is_slow(x)):
-            return _GhostNorm.apply(x, weight, bias, *running, self._momenta(splits), self.eps)
+        if x.device.type == "cpu" and x.shape[0] % splits == 0 and (splits > 1 or kernel_is_slow(x)):
+            return GhostNorm.apply(x, weight, bias, *running, self.momenta(splits), self.eps)
         if splits == 1:  # a split, even into one, would be copied on the way back
-            return F.batch_norm(x, *running, weight, bias, True, *self._momenta(1), self.eps)
-        chunks = zip(x.tensor_split(splits), self._momenta(splits), strict=True)
+            return F.batch_norm(x, *running, weight, bias, True, *self.momenta(1), self.eps)
+        chunks = zip(x.tensor_split(splits), self.momenta(splits), strict=True)
         return torch.cat([F.batch_norm(chunk, *running, weight, bias, True, m, self.eps) for chunk, m in chunks])
 
-    def _momenta(self, splits: int) -> list[float]:
+    def momenta(self, splits: int) -> list[float]:
         """The momentum of each chunk in turn, so that k updates equal one by `momentum` towards the plain mean."""
         m = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
         return [m / (splits - later * m) for later in reversed(range(splits))]
@@ -80,130 +78,16 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
 
 
 class FastBatchNorm2d(GhostBatchNorm2d):
-    """`nn.BatchNorm2d`, to float tolerance, without its slow case on a CPU (see `_kernel_is_slow`)."""
+    """`nn.BatchNorm2d`, to float tolerance, without its slow case on a CPU (see `kernel_is_slow`)."""
 
     def __init__(self, num_features: int, freeze_gamma: bool = False):
         super().__init__(num_features, 1, freeze_gamma=freeze_gamma)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [N, C, H, W] -> the same shape, type and memory format."""
-        if self.training and _kernel_is_slow(x):
+        if self.training and kernel_is_slow(x):
             return self._forward_in_chunks(x, 1)
         return super().forward(x)
-
-
-class _GhostNorm(torch.autograd.Function):
-    """`torch.cat` of `F.batch_norm` over equal chunks, on a CPU, at about the cost of one batch norm.
-
-    A chunk is one piece of memory in both formats, so PyTorch's kernel can write each into its place in the output.
-    Its backward cannot, and a copy into place costs a third of it: the gradient is worked out here, for all chunks at
-    once. A tiny operation costs 5 us or more wherever it is, hence the stacked coefficients.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: FunctionCtx, x: Tensor, weight: Tensor, bias: Tensor, running_mean: Tensor, running_var: Tensor,
-        momenta: list[float], eps: float,
-    ) -> Tensor:
-        splits = len(momenta)
-        x = x if x.is_contiguous(memory_format=torch.channels_last) else x.contiguous()
-        out = torch.empty_like(x)
-        mean, inverse_std = saved = weight.new_empty(2, splits, x.shape[1])
-        places = zip(x.chunk(splits), out.chunk(splits), *(s.unbind() for s in saved), momenta, strict=True)
-        if _kernel_is_slow(x):
-            _normalise(x, out, weight, bias, running_mean, running_var, momenta, eps, saved)
-        else:
-            for chunk, place, *statistics, momentum in places:
-                torch.native_batch_norm(
-                    chunk, weight, bias, running_mean, running_var, True, momentum, eps, out=(place, *statistics)
-                )
-        ctx.save_for_backward(x, weight, mean, inverse_std)
-        return out
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """With g the gradient, z the normalised input, <> a mean over a chunk: (g - <g> - z <g z>) * scale."""
-        x, weight, mean, inverse_std = ctx.saved_tensors
-        layout = _Layout(x, len(mean))
-        values, grads = layout.rows(x), layout.rows(grad)
-        out = torch.empty_like(values)
-        grad_sum, grad_x_sum = layout.sums(grads, torch.mul(grads, values, out=out))
-        grad_z_sum = grad_x_sum.addcmul_(grad_sum, mean, value=-1).mul_(inverse_std)
-        # As a linear form in the gradient and the input, so that it takes two passes: scale * g + slope * x + shift.
-        scale = inverse_std * weight
-        slope = (grad_z_sum * inverse_std).mul_(scale).mul_(-1 / layout.count)
-        shift = torch.addcmul(slope * mean, scale, grad_sum, value=1 / layout.count).neg_()
-        scale, slope, shift = layout.spread(scale, slope, shift)
-        torch.addcmul(shift, values, slope, out=out).addcmul_(grads, scale)
-        grad_weight = grad_z_sum.sum(0) if ctx.needs_input_grad[1] else None
-        return layout.images(out), grad_weight, grad_sum.sum(0), None, None, None, None
-
-
-def _kernel_is_slow(x: Tensor) -> bool:
-    """Whether PyTorch's batch norm is slow on x: a channels-last batch on a CPU whose channels fill no whole vectors.
-
-    Then it handles the rest of every pixel one value at a time, at 4 to 7 times the cost (10 channels, AVX2). On a
-    small batch that is still less than what a dozen calls cost.
-    """
-    return x.device.type == "cpu" and x.shape[1] % 8 != 0 and x.numel() >= LARGE and is_channels_last(x)
-
-
-def _normalise(
-    x: Tensor, out: Tensor, weight: Tensor, bias: Tensor, running_mean: Tensor, running_var: Tensor,
-    momenta: list[float], eps: float, saved: Tensor,
-) -> None:
-    """What `torch.native_batch_norm` does to each chunk of x in turn, in whole rows: fills `out` and `saved`."""
-    layout = _Layout(x, len(momenta))
-    values = layout.rows(x)
-    mean = layout.sums(values)[0].div_(layout.count)
-    centered = torch.sub(values, *layout.spread(mean))
-    squares = layout.sums(centered * centered)[0]
-    saved[0], saved[1] = mean, (squares / layout.count).add_(eps).rsqrt_()
-    for chunk_mean, chunk_squares, momentum in zip(mean, squares, momenta, strict=True):
-        running_mean.lerp_(chunk_mean.to(running_mean.dtype), momentum)
-        running_var.lerp_((chunk_squares / (layout.count - 1)).to(running_var.dtype), momentum)
-    scale, shift = layout.spread(saved[1] * weight, bias.expand_as(mean))
-    out.copy_(layout.images(torch.addcmul(shift, centered, scale, out=centered)))
-
-
-class _Layout:
-    """A batch as it lies in memory: rows [chunks, rows, columns] whose columns repeat one pattern of channels.
-
-    Channels-last: a row is a line of pixels, columns (W, C). Contiguous: a row is an image, columns (C, H * W).
-    The coefficients of a channel are spread over a whole row, because an inner loop over 10 or 16 channels takes
-    about twice the time.
-    """
-
-    def __init__(self, x: Tensor, chunks: int):
-        batch, channels, height, width = x.shape
-        self.like, self.chunks = x, chunks
-        self.count = batch // chunks * height * width  # values per channel in a chunk
-        self.is_last = x.is_contiguous(memory_format=torch.channels_last)
-        self.format = torch.channels_last if self.is_last else torch.contiguous_format
-        self.pattern = (width, channels) if self.is_last else (channels, height * width)
-        self.space = 2 if self.is_last else 3  # the dimension of [any, chunks, *pattern] that is not the channels
-        columns = self.pattern[0] * self.pattern[1]
-        self.shape = (chunks, x.numel() // (chunks * columns), columns)
-        self.strides = (self.shape[1] * columns, columns, 1)
-
-    def rows(self, x: Tensor) -> Tensor:
-        """x [N, C, H, W] -> [chunks, rows, columns] of at least float32; a view where type and format allow."""
-        x = x.to(torch.promote_types(x.dtype, torch.float32)).contiguous(memory_format=self.format)
-        return x.as_strided(self.shape, self.strides)
-
-    def images(self, rows: Tensor) -> Tensor:
-        """The inverse of `rows`."""
-        return rows.as_strided(self.like.shape, self.like.stride()).to(self.like.dtype)
-
-    def sums(self, *rows: Tensor) -> tuple[Tensor, ...]:
-        """The sum over each channel of each chunk, for each argument: [chunks, C]."""
-        return torch.stack([r.sum(1) for r in rows]).view(-1, self.chunks, *self.pattern).sum(self.space).unbind()
-
-    def spread(self, *coefficients: Tensor) -> tuple[Tensor, ...]:
-        """One number per chunk and channel [chunks, C] -> [chunks, 1, columns], for each argument."""
-        wide = torch.stack(coefficients).unsqueeze(self.space).expand(-1, -1, *self.pattern)
-        return wide.reshape(-1, self.chunks, 1, self.shape[2]).unbind()
 
 
 def group_count(channels: int) -> int:

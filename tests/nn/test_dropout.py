@@ -234,7 +234,7 @@ def test_odd_strides_work_too(name, p):
     x = odd_strides()[name]
     before = x.clone()
     layer = Dropout(p)
-    layer.reseed(4, 1)
+    layer.reseed(5, 1)  # which drops at least one of the 63
     leaf = x.detach().requires_grad_()
     out = layer(leaf)
     kept = out != 0

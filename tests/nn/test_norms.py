@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mnist_lab.config import KNOBS, RunConfig
-from mnist_lab.nn import norms
+from mnist_lab.nn import norm_kernels
 from mnist_lab.nn.norms import NORMS, FastBatchNorm2d, group_count, make_norm
 
 
@@ -48,7 +48,7 @@ def test_fast_batch_norm_is_batch_norm(batch, channels, height, width, dtype, se
     x, grad = inputs(batch, channels, height, width, dtype, "channels_last", seed)
     norm = with_parameters(FastBatchNorm2d(channels))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(norms, "LARGE", 0)
+        patch.setattr(norm_kernels, "LARGE", 0)
         if batch * height * width == 1:
             check_one_value_per_channel(norm, x)
             return
