@@ -18,11 +18,10 @@ from torch.nn import functional as F
 
 from mnist_lab.nn.dropout import FEW, Dropout, in_memory_order, is_channels_last, positions_in_turn
 from mnist_lab.nn.networks import output_shapes
-from mnist_lab.nn.norm_kernels import batch_norm, batch_norm_backward
+from mnist_lab.nn.norm_kernels import VECTOR, batch_norm, batch_norm_backward
 from mnist_lab.nn.norms import GhostBatchNorm2d
 
 BY_CHANNEL = (nn.MaxPool2d, nn.AvgPool2d, Dropout)  # what treats each channel by itself, channels of zeros too
-VECTOR = 8  # float32 values that a CPU handles at once (AVX2); PyTorch's batch norm is slow on what is left over
 
 
 @dataclass(frozen=True)
