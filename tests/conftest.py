@@ -13,8 +13,11 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent))  # tests are no package, and share strategies.py
 
 # Now, before any test file imports torch; the processes that tests start inherit all of it.
-# Several processes test at once (pytest-xdist): a thread each, or they would wait for one another.
-os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+# Several processes test at once (pytest-xdist): a thread each, or they wait for one another, a hundred times as long at
+# times. Set, not only when missing: they inherit what the process that starts them has set here for itself.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "2")
 # A port where nobody listens refuses at once: without the full data, tests get the bundled sample in no time.
 os.environ["MNIST_LAB_MIRROR"] = "http://127.0.0.1:9/"
 os.environ.pop("MNIST_LAB_WORKERS", None)
