@@ -33,6 +33,7 @@ from mnist_lab.nn.penalties import (
 )
 
 PREPARED = 1024  # about how many images are turned into floats at once
+TALLIED = 16  # how many steps are summed up at once
 
 
 class Batch(NamedTuple):
@@ -55,21 +56,37 @@ class Counts:
 
 
 class Tally:
-    """Sums kept on the device; `read` is the only place in an epoch that waits for it."""
+    """Sums kept on the device; `read` is the only place in an epoch that waits for it.
+
+    A few steps are summed up at a time: the dozen small operations of that take longer than all their arithmetic.
+    """
 
     def __init__(self, device: torch.device):
         self._sums = torch.zeros(3, device=device)
+        self._steps: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
         self.images = 0
 
-    def add(self, loss: Tensor, correct: Tensor, correct_true: Tensor, images: int) -> None:
-        """`loss` is a mean over the batch, the other two are counts; all scalars on the device."""
-        self._sums += torch.stack([loss.float() * images, correct.float(), correct_true.float()])
-        self.images += images
+    def add(self, loss: Tensor, logits: Tensor, batch: Batch) -> None:
+        """A step: its `loss`, the mean over the batch, and its `logits` [N, 10], on the device and without gradient."""
+        self._steps.append((loss, logits, batch.labels, batch.true_labels))
+        self.images += len(logits)
+        if len(self._steps) >= TALLIED:
+            self._sum_up()
 
     def read(self, penalty: Tensor) -> Counts:
         """Everything since the tally was made, with the penalty as it is now."""
+        self._sum_up()
         loss, correct, correct_true, penalty_now = torch.cat([self._sums, penalty.reshape(1)]).tolist()
         return Counts(self.images, loss, correct, correct_true, penalty_now)
+
+    def _sum_up(self) -> None:
+        if not self._steps:
+            return
+        losses, logits, *both_labels = zip(*self._steps, strict=True)
+        self._steps = []
+        loss = torch.stack(torch._foreach_mul(losses, [len(each) for each in logits])).sum()
+        answers = torch.cat(logits).argmax(1)
+        self._sums += torch.stack([loss, *((answers == torch.cat(labels)).sum() for labels in both_labels)])
 
 
 class Trainer:
@@ -79,9 +96,10 @@ class Trainer:
         self.config, self.device = config, device
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
         self.model = build_network(config).to(device, memory_format=torch.channels_last)
-        self.forward = BlockForward(self.model) if device.type == "cpu" and precision == "float32" else self.model
+        self.forward = BlockForward(self.model) if device.type == "cpu" else self.model
         self.averaged = copy.deepcopy(self.model) if config.ema_decay else None
         self.optimizer = make_optimizer(config, self.model, device)
+        self.trained = penalized(self.model, "all")
         self.l1_parameters = penalized(self.model, config.l1_scope)
         self.augment = Augment(config, device)
         self.images = regime.train_images.to(device)
@@ -119,11 +137,12 @@ class Trainer:
         with self.autocast:
             logits = self.forward(batch.images).float()
         loss = F.cross_entropy(logits, batch.labels)
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.trained:  # `optimizer.zero_grad` without its records for the profiler
+            parameter.grad = None
         loss.backward()
         self._update(self.learning_rate())
         self.steps += 1
-        self._count(loss.detach(), logits.detach(), batch, tally)
+        tally.add(loss.detach(), logits.detach(), batch)
 
     def learning_rate(self) -> float:
         """The learning rate of the next step."""
@@ -161,12 +180,6 @@ class Trainer:
             return
         for mean, latest in zip(penalized(self.averaged, self.config.l1_scope), self.l1_parameters, strict=True):
             mean.mul_(latest != 0)
-
-    def _count(self, loss: Tensor, logits: Tensor, batch: Batch, tally: Tally) -> None:
-        answers = logits.argmax(1)
-        correct = (answers == batch.labels).sum()
-        correct_true = (answers == batch.true_labels).sum() if self.config.label_noise else correct
-        tally.add(loss, correct, correct_true, len(answers))
 
     def penalty(self) -> Tensor:
         """The L1 term of the loss (nats), a scalar on the device; 0 when L1 is off."""

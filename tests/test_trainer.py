@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
+from mnist_lab import trainer as trainer_module
 from mnist_lab.config import RunConfig
 from mnist_lab.data.augment import normalise, to_unit
 from mnist_lab.data.mnist import load_sample
 from mnist_lab.data.regime import make_regime
+from mnist_lab.nn.block import Block
 from mnist_lab.nn.networks import build_network
-from mnist_lab.trainer import Batch, Tally, Trainer, learning_rate_at
+from mnist_lab.trainer import Batch, Counts, Tally, Trainer, learning_rate_at
 
 CPU = torch.device("cpu")
 
@@ -274,13 +276,17 @@ def test_a_long_average_is_of_the_decay_asked_for():
     assert not torch.equal(latest, trainer.model.conv1.weight)
 
 
-def test_a_tally_sums_what_it_was_told():
+@pytest.mark.parametrize("tallied", [1, 2, 100])
+def test_a_tally_sums_what_it_was_told(tallied, monkeypatch):
+    monkeypatch.setattr(trainer_module, "TALLIED", tallied)
     tally = Tally(CPU)
-    tally.add(torch.tensor(2.0), torch.tensor(3), torch.tensor(4), 10)
-    tally.add(torch.tensor(0.5, dtype=torch.bfloat16), torch.tensor(1), torch.tensor(2), 4)
-    counts = tally.read(torch.tensor(0.25))
-    assert (counts.images, counts.loss, counts.correct, counts.correct_true, counts.penalty) == (14, 22.0, 4, 6, 0.25)
-    assert tally.read(torch.tensor(0.5)).loss == 22.0, "reading changes nothing"
+    assert tally.read(torch.tensor(0.0)) == Counts(0, 0.0, 0.0, 0.0, 0.0)
+    for loss, count, right, right_by_truth in ((2.0, 10, 3, 4), (0.5, 4, 1, 2), (1.0, 1, 0, 1)):
+        logits = torch.eye(10)[torch.zeros(count, dtype=torch.long)]  # all answers are 0
+        labels, truth = ((torch.arange(count) >= zeros).long() for zeros in (right, right_by_truth))
+        tally.add(torch.tensor(loss), logits, Batch(torch.zeros(count, 1, 28, 28), labels, truth))
+    assert tally.read(torch.tensor(0.25)) == Counts(15, 23.0, 4.0, 7.0, 0.25)
+    assert tally.read(torch.tensor(0.5)) == Counts(15, 23.0, 4.0, 7.0, 0.5), "reading changes nothing"
 
 
 def test_a_step_counts_by_the_given_and_by_the_true_labels():
@@ -306,13 +312,16 @@ def test_the_penalty_is_lambda_times_the_sum(knobs, expected):
     assert trainer.penalty().item() == pytest.approx(expected(trainer.model), rel=1e-5)
 
 
-def test_bfloat16_trains_weights_that_stay_float32():
+def test_bfloat16_trains_weights_that_stay_float32(monkeypatch):
     config = RunConfig(train_images=100, batch_size=50, dropout=0.05, norm="ghost")
     trainer = Trainer(config, make_regime(config, load_sample()), CPU, "bfloat16")
     types = []
-    trainer.model.conv2.register_forward_hook(lambda *arguments: types.append(arguments[2].dtype))
+    forward = Block.forward
+    monkeypatch.setattr(Block, "forward", lambda self, x, *rest: types.append(x.dtype) or forward(self, x, *rest))
     for batch in trainer.batches(1):
         trainer.step(batch, Tally(CPU))
+    assert len(types) == 14 and set(types) == {torch.bfloat16}, "seven blocks, two steps"
+    trainer.model.conv2.register_forward_hook(lambda *arguments: types.append(arguments[2].dtype))
     trainer.predict(trainer.images[:10])
-    assert types == [torch.bfloat16, torch.bfloat16, torch.float32], "and evaluation is float32"
+    assert types[14:] == [torch.float32], "and evaluation is float32"
     assert {value.dtype for value in trainer.state().values()} == {torch.float32, torch.int64}

@@ -92,13 +92,13 @@ def positions(numbers: np.random.Generator, count: int, p: float) -> np.ndarray:
         rate = max(-math.log1p(-p), 1e-30)  # what float32 can divide by
         gaps = numbers.standard_exponential(draws, dtype=np.float32) / rate
         # No more than the last element needs, so that it fits an integer.
-        places = np.cumsum(np.minimum(gaps, 2 * count).astype(np.int64) + 1)
+        places = np.cumsum(np.minimum(gaps, 2 * count).astype(np.int64) + 1) - 1
     else:
         words = numbers.bit_generator.random_raw(-(-draws // 4)).view(np.uint16)
         # Converted before and after, because numpy is slower when it converts on the way.
         places = gap_table(p).take(words.astype(np.intp)).astype(np.int64)
+        places[0] -= 1
         np.cumsum(places, out=places)
-    places -= 1
     return places[: places.searchsorted(count)]
 
 
@@ -118,7 +118,10 @@ def positions_in_turn(numbers: np.random.Generator, counts: Sequence[int], p: fl
     *starts, count = itertools.accumulate(counts, initial=0)
     places = positions(numbers, count, p)
     cuts = [*places.searchsorted(starts).tolist(), len(places)]
-    return [places[cut:end] - start for start, (cut, end) in zip(starts, itertools.pairwise(cuts), strict=True)]
+    parts = [places[cut:end] for cut, end in itertools.pairwise(cuts)]
+    for part, start in zip(parts, starts, strict=True):
+        part -= start
+    return parts
 
 
 class _ZeroAt(torch.autograd.Function):

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mnist_lab.config import RunConfig
-from mnist_lab.nn.norm_kernels import GhostNorm, kernel_is_slow
 
 MOST_GROUPS = 4
 
@@ -26,7 +25,7 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
     `freeze_gamma` keeps the scale at 1: it is stored and counted, but not trained (source B). `gain` is a factor on the
     output in training, 1 unless a dropout that follows leaves its scaling to this layer: here it costs nothing.
     Raises what `nn.BatchNorm2d` raises: `ValueError` for an input that is not 4-D or for a chunk with a single value
-    per channel. On a CPU it can be differentiated once.
+    per channel.
     """
 
     def __init__(
@@ -60,8 +59,6 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
         self.num_batches_tracked.add_(1)
         running = self.running_mean, self.running_var
         weight, bias = (self.weight, self.bias) if self.gain == 1 else (self.weight * self.gain, self.bias * self.gain)
-        if x.device.type == "cpu" and x.shape[0] % splits == 0 and (splits > 1 or kernel_is_slow(x)):
-            return GhostNorm.apply(x, weight, bias, *running, self.momenta(splits), self.eps)
         if splits == 1:  # a split, even into one, would be copied on the way back
             return F.batch_norm(x, *running, weight, bias, True, *self.momenta(1), self.eps)
         chunks = zip(x.tensor_split(splits), self.momenta(splits), strict=True)
@@ -77,30 +74,13 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
         return f"{self.num_features}, num_splits={self.num_splits}, eps={self.eps}, momentum={self.momentum}"
 
 
-class FastBatchNorm2d(GhostBatchNorm2d):
-    """`nn.BatchNorm2d`, to float tolerance, without its slow case on a CPU (see `kernel_is_slow`)."""
-
-    def __init__(self, num_features: int, freeze_gamma: bool = False):
-        super().__init__(num_features, 1, freeze_gamma=freeze_gamma)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x [N, C, H, W] -> the same shape, type and memory format."""
-        if self.training and kernel_is_slow(x):
-            return self._forward_in_chunks(x, 1)
-        return super().forward(x)
-
-
 def group_count(channels: int) -> int:
     """How many groups group norm makes of so many channels: the most, up to 4, that divides them (11 gives 1)."""
     return max(groups for groups in range(1, MOST_GROUPS + 1) if channels % groups == 0)
 
 
-def _batch_norm(config: RunConfig, channels: int) -> nn.BatchNorm2d:
-    return FastBatchNorm2d(channels, freeze_gamma=config.freeze_gamma)
-
-
 NORMS: dict[str, Callable[[RunConfig, int], nn.Module | None]] = {
-    "batch": _batch_norm,
+    "batch": lambda config, channels: GhostBatchNorm2d(channels, 1, freeze_gamma=config.freeze_gamma),
     "ghost": lambda config, channels: GhostBatchNorm2d(
         channels, config.num_splits, freeze_gamma=config.freeze_gamma
     ),

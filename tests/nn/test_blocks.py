@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 
 from mnist_lab.config import RunConfig
 from mnist_lab.nn import blocks
-from mnist_lab.nn.blocks import Block, BlockForward
+from mnist_lab.nn.blocks import BlockForward
 from mnist_lab.nn.dropout import FEW, positions, positions_in_turn, reseed_dropout
 from mnist_lab.nn.networks import build_network
 from mnist_lab.nn.norms import GhostBatchNorm2d
@@ -48,13 +49,16 @@ def check_alike(network: nn.Module, reference: nn.Module) -> None:
 @given(
     name=st.sampled_from("abc"), norm=st.sampled_from(["none", "batch", "ghost", "layer", "group"]),
     splits=st.sampled_from([2, 3, 4]), freeze=st.booleans(), batch=st.integers(4, 13), steps=st.integers(1, 3),
-    memory_format=st.sampled_from([torch.contiguous_format, torch.channels_last]),
+    memory_format=st.sampled_from([torch.contiguous_format, torch.channels_last]), vector=st.sampled_from([8, 16]),
 )
-def test_it_is_the_network(name, norm, splits, freeze, batch, steps, memory_format):
+def test_it_is_the_network(name, norm, splits, freeze, batch, steps, memory_format, vector):
+    """Batches that the ghost batches do not divide, and every filling that processors ask for, among them."""
     config = RunConfig(network=name, norm=norm, num_splits=splits, freeze_gamma=freeze)
     network = build_network(config).double().to(memory_format=memory_format)
     reference = copy.deepcopy(network)
-    forward = BlockForward(network)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "VECTOR", vector)
+        forward = BlockForward(network)
     for step in range(steps):  # gradients add up over the steps, running statistics move on
         images, labels = data(batch + step)
         torch.testing.assert_close(backward(forward, images, labels), backward(reference, images, labels))
@@ -99,11 +103,37 @@ def test_with_dropout_it_is_the_network_with_the_same_masks(name, norm, monkeypa
     check_alike(network, reference)
 
 
+@pytest.mark.parametrize("norm", ["none", "batch", "ghost", "layer"])
+@pytest.mark.parametrize("name", ["a", "b", "c"])
+def test_in_bfloat16_it_is_as_exact_as_the_network_under_autocast(name, norm):
+    exact = build_network(RunConfig(network=name, norm=norm)).to(memory_format=torch.channels_last)
+    network, modules = copy.deepcopy(exact), copy.deepcopy(exact)
+    images, labels = data(48, torch.float32)
+    backward(exact.double(), images.double(), labels)
+    errors = []
+    for each, forward in ((network, BlockForward(network)), (modules, modules)):
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = forward(images)
+        F.cross_entropy(logits.float(), labels).backward()
+        assert all(parameter.grad.dtype == torch.float32 for parameter in each.parameters())
+        errors.append([
+            float((ours.grad - theirs.grad).norm() / theirs.grad.norm())
+            for ours, theirs in zip(each.parameters(), exact.parameters(), strict=True)
+        ] + [
+            float((ours - theirs).norm() / theirs.norm())
+            for ours, theirs in zip(each.buffers(), exact.buffers(), strict=True) if ours.is_floating_point()
+        ])
+    for number, (ours, theirs) in enumerate(zip(*errors, strict=True)):
+        assert ours <= 2 * theirs + 0.01, (number, ours, theirs)
+
+
 @pytest.mark.parametrize("dropout", [FEW + 0.01, 0.5])
 @pytest.mark.parametrize("norm", ["none", "batch", "group"])
-def test_more_dropout_goes_through_its_own_layers(dropout, norm):
+def test_more_dropout_goes_through_its_own_layers(dropout, norm, monkeypatch):
     """A block without dropout changes the masks of no layer that follows it, where no channel is filled up."""
+    monkeypatch.setattr(blocks, "SMALL", 0)
     network = build_network(RunConfig(network="c", norm=norm, dropout=dropout)).double()
+    network.to(memory_format=torch.channels_last)
     reference, forward = copy.deepcopy(network), BlockForward(network)
     assert not forward.dropping
     for each in (network, reference):
@@ -120,10 +150,23 @@ def test_filled_channels_go_through_more_dropout():
     assert all(parameter.grad.shape == parameter.shape for parameter in network.parameters())
 
 
-def test_network_b_is_made_of_blocks():
-    forward = BlockForward(build_network(RunConfig(network="b", norm="batch", dropout=0.05)))
-    made = [part for part in forward.parts if isinstance(part, Block)]
-    assert [type(part).__name__ for part in forward.parts if part not in made] == ["AvgPool2d", "Conv2d", "Flatten"]
+@pytest.mark.parametrize(("name", "runs", "between"), [
+    ("a", [2, 2, 2], ["MaxPool2d", "MaxPool2d", "at one place", "Flatten"]),
+    ("b", [7], ["AdaptiveAvgPool2d", "at one place", "Flatten"]),
+    ("c", [6, 8], ["Conv2d", "ReLU", "GhostBatchNorm2d", "MaxPool2d", "at one place", "at one place", "Flatten"]),
+])
+def test_a_network_is_made_of_few_runs_of_blocks(name, runs, between):
+    forward = BlockForward(build_network(RunConfig(network=name, norm="batch")))
+    assert [len(part) for part in forward.parts if isinstance(part, list)] == runs
+    assert [
+        "at one place" if isinstance(part, functools.partial) else type(part).__name__
+        for part in forward.parts if not isinstance(part, list)
+    ] == between
+
+
+def test_the_blocks_of_network_b(monkeypatch):
+    monkeypatch.setattr(blocks, "VECTOR", 8)
+    made = BlockForward(build_network(RunConfig(network="b", norm="batch", dropout=0.05))).blocks
     assert [block.shape for block in made] == [
         (16, 26, 26), (16, 24, 24), (16, 12, 12), (16, 10, 10), (16, 8, 8), (10, 6, 6), (10, 6, 6),
     ]
@@ -131,28 +174,15 @@ def test_network_b_is_made_of_blocks():
     assert [block.pool is not None for block in made] == [False, False, True, False, False, False, False]
 
 
-@pytest.fixture
-def untouched(monkeypatch):
-    """Fails when a block is computed as one."""
-    def refuse(*_given):
-        raise AssertionError("a block was computed as one")
-    monkeypatch.setattr(blocks._BlockFunction, "apply", refuse)
-
-
-def test_what_it_is_not_made_for_goes_through_the_network(untouched):
+def test_in_evaluation_the_network_itself_is_called(monkeypatch):
     network = build_network(RunConfig(norm="ghost", num_splits=4))
     forward = BlockForward(network)
-    images, _ = data(10, torch.float32)  # 10 images are 3, 3, 2 and 2
-    before = copy.deepcopy(network)
-    torch.testing.assert_close(forward(images), before(images))
-    check_alike(network, before)
-    with torch.autocast("cpu", torch.bfloat16):
-        forward(images[:8])
-    network.eval()
-    torch.testing.assert_close(forward(images[:8]), network(images[:8]))
-    with pytest.raises(AssertionError, match="as one"):
+    images, _ = data(8, torch.float32)
+    monkeypatch.setattr(blocks._Blocks, "apply", lambda *_given: pytest.fail("computed in blocks"))
+    assert torch.equal(forward.network.eval()(images), forward(images))
+    with pytest.raises(pytest.fail.Exception, match="in blocks"):
         network.train()
-        forward(images[:8])
+        forward(images)
 
 
 def test_it_leaves_the_network_as_it_was():
