@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import functools
+import gc
 import platform
 from collections.abc import Iterator
 
@@ -93,3 +95,15 @@ def keep_freed_memory() -> None:
     libc.mallopt(M_MMAP_THRESHOLD, 32 * MEBIBYTE)  # the largest value glibc accepts
     libc.mallopt(M_TRIM_THRESHOLD, 512 * MEBIBYTE)
     libc.mallopt(M_TOP_PAD, 64 * MEBIBYTE)
+
+
+@functools.cache
+def freeze_loaded() -> None:
+    """Have Python's garbage collector pass over all that is there now; to be called once everything is imported.
+
+    What is loaded stays until the end. With PyTorch that is some hundred thousand objects, and a training loop makes
+    the collector go through all of them every few hundred steps (measured: up to a twentieth of the time).
+    """
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # or libraries that look for leaks at the end find all of theirs

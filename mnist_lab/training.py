@@ -15,7 +15,7 @@ from torch import Tensor
 from mnist_lab.config import RunConfig
 from mnist_lab.data.mnist import Mnist
 from mnist_lab.data.regime import Regime, make_regime
-from mnist_lab.device import keep_freed_memory, resolve_device, resolve_precision
+from mnist_lab.device import freeze_loaded, keep_freed_memory, resolve_device, resolve_precision
 from mnist_lab.events import Epoch, Event, Finished, Started, Step, Stopped
 from mnist_lab.measures import loss_and_accuracy, weight_measures
 from mnist_lab.nn.networks import count_parameters
@@ -109,6 +109,7 @@ class _Run:
         self.precision = resolve_precision(config.precision, self.device)
         self.regime: Regime = make_regime(config, data)
         self.trainer = Trainer(config, self.regime, self.device, self.precision)
+        freeze_loaded()
         self.history = list(resume.history) if resume else []
         self.epoch = resume.epoch if resume else 0
         self.first_epoch = self.epoch + 1

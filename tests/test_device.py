@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -132,3 +134,15 @@ def test_threads_are_shared_thread_by_thread(monkeypatch):
         assert (seen, torch.get_num_threads()) == ({1: 4, 3: 1}, 1)
     finally:
         torch.set_num_threads(before)
+
+
+def test_what_is_loaded_is_frozen_until_the_end():
+    code = """
+import atexit, gc
+from mnist_lab.device import freeze_loaded
+atexit.register(lambda: print(gc.get_freeze_count()))  # called after what is registered later
+freeze_loaded()
+print(gc.get_freeze_count() > 100_000)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.stdout.split(), done.stderr) == (["True", "0"], "")

@@ -154,7 +154,7 @@ def _make(arrays: list[np.ndarray], source: str, location: Path) -> Mnist:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(np.ascontiguousarray(array))
-    images_and_labels = [
-        torch.from_numpy(array) if array.ndim == 3 else torch.from_numpy(array).long() for array in arrays
-    ]
+    # Labels are made int64 by numpy: torch would leave the calling thread a team of OpenMP threads. With more of those
+    # than cores, all of them go to sleep between operations: training in another thread takes half as long again.
+    images_and_labels = [torch.from_numpy(array if array.ndim == 3 else array.astype(np.int64)) for array in arrays]
     return Mnist(*images_and_labels, source=source, location=str(location), checksum=digest.hexdigest())

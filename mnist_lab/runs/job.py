@@ -57,18 +57,18 @@ class Job:
 
     `train` and `load_data` replace `mnist_lab.training.train` and `mnist_lab.data.mnist.load_mnist`, which are
     imported in the job's thread, torch with them. `on_end(job)` is called there after the last event. Of the runs of
-    its `group`, by default it alone, `abreast` go at once and share the processor.
+    its `group`, by default it alone, `abreast` go at once and share the processor, and so do `workers` groups.
     """
 
     def __init__(
         self, store: RunStore, id: str, config: RunConfig, *, name: str | None = None, preset: str | None = None,
         owner_hash: str | None = None, resume: bool = False, train: Callable[..., TrainedRun] | None = None,
         load_data: Callable[..., Mnist] | None = None, on_end: Callable[[Job], None] | None = None,
-        group: str | None = None, abreast: int = 1,
+        group: str | None = None, abreast: int = 1, workers: int = 1,
     ):
         self.id, self.config, self.name, self.preset = id, config, name or title(config), preset
         self.owner_hash, self.log = owner_hash, EventLog()
-        self.group, self.abreast = group or id, abreast
+        self.group, self.abreast, self.workers = group or id, abreast, workers
         self._store, self._resume, self._on_end = store, resume, on_end
         self._train, self._load_data = train, load_data
         self._stop, self._started, self._ended = threading.Event(), threading.Event(), threading.Event()
@@ -167,7 +167,7 @@ class Job:
         check_same_data(writer.record.data, data)
         from mnist_lab.device import share_threads, use_threads
 
-        share_threads(self.abreast)
+        share_threads(self.abreast * self.workers)
         if checkpoint and writer.record.threads:
             use_threads(writer.record.threads)  # with another number it would not end with the same weights
         trained = train(

@@ -27,7 +27,8 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 def default_workers() -> int:
     """How many runs are trained at once: MNIST_LAB_WORKERS, else 1.
 
-    One run already uses all the cores of a processor, or the GPU: a second beside it slows both down.
+    One run already uses all the cores of a processor, or the GPU. With more workers each has its share of the threads:
+    more threads than cores would wait for one another at every operation.
     Raises `RunError` if the variable is not a whole number above 0.
     """
     text = os.environ.get("MNIST_LAB_WORKERS", "").strip() or "1"
@@ -50,7 +51,7 @@ class RunQueue:
     ):
         self.store, self.workers = store, default_workers() if workers is None else workers
         self._admit = admit
-        self._functions = {"train": train, "load_data": load_data}
+        self._options = {"train": train, "load_data": load_data, "workers": self.workers}
         # Everything below is touched only with the lock held. A job that ends calls `_ended` in its own thread.
         self._lock = threading.Lock()
         self._waiting: list[Job] = []
@@ -183,7 +184,7 @@ class RunQueue:
             id = self.store.new_id(config, preset)
         return Job(
             self.store, id, config, name=tidy_name(name) if name else None, preset=preset, owner_hash=owner,
-            on_end=self._ended, **together, **self._functions,
+            on_end=self._ended, **together, **self._options,
         )
 
     def _resumed(self, id: str, config: RunConfig | None) -> Job:
@@ -194,7 +195,7 @@ class RunQueue:
             raise RunError(f"The run {id} has other settings. Resume it as it is, or start a new run.")
         return Job(
             self.store, id, run.config, name=run.name, preset=run.preset, owner_hash=run.owner_hash, resume=True,
-            on_end=self._ended, **self._functions,
+            on_end=self._ended, **self._options,
         )
 
     def _ended(self, job: Job) -> None:

@@ -74,7 +74,7 @@ def warm_up() -> None:
     with _warm_up_lock:
         if _warm_up_thread is None:
             _warm_up_thread = threading.Thread(target=_warm_up, name="warm-up", daemon=True)
-            # In reverse order. Extension modules would report frozen objects as leaked.
+            # In reverse order: what the thread freezes after the end has begun is to be unfrozen, too.
             atexit.register(gc.unfreeze)
             atexit.register(_warm_up_thread.join, EXIT_SECONDS)
             _warm_up_thread.start()
@@ -106,12 +106,11 @@ def engine_problem() -> str | None:
 def _warm_up() -> None:
     try:
         _one_step()
+        from mnist_lab.device import freeze_loaded
     except Exception as error:
         _problem.append(explain(error))
         raise
-    # What is loaded now stays until the end: without it, collections are short and training is not held up.
-    gc.collect()
-    gc.freeze()
+    freeze_loaded()
     _ready.set()
 
 

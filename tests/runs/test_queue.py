@@ -6,7 +6,9 @@ import threading
 
 import fake_training as fake
 import pytest
+import torch
 
+from mnist_lab import device
 from mnist_lab.config import RunConfig
 from mnist_lab.events import Stopped
 from mnist_lab.presets import PRESETS
@@ -250,6 +252,22 @@ def test_shutdown_stops_what_runs_empties_the_line_and_takes_no_more(make_queue,
     with pytest.raises(RunError, match="shutting down"):
         queue.submit(fake.CONFIG)
     assert queue.shutdown()
+
+
+@pytest.mark.parametrize(("workers", "abreast", "threads"), [(1, 1, 6), (2, 1, 3), (2, 3, 1), (8, 1, 1)])
+def test_runs_that_go_at_once_share_the_threads(make_queue, monkeypatch, workers, abreast, threads):
+    monkeypatch.setattr(device, "THREADS", 6)
+    before, seen = torch.get_num_threads(), []
+
+    def train(config, *rest, **options):
+        seen.append(torch.get_num_threads())
+        return fake.make_train()(config, *rest, **options)
+
+    try:
+        assert make_queue(train, workers).submit(fake.CONFIG, abreast=abreast).join(60)
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [threads]
 
 
 def test_a_group_is_put_in_line_as_a_whole_or_not_at_all(store, make_queue, gate):
