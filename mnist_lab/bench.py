@@ -16,7 +16,7 @@ from mnist_lab.config import RunConfig
 from mnist_lab.contestants import READY
 from mnist_lab.data.mnist import DataError, Mnist, load_mnist
 from mnist_lab.data.regime import make_regime
-from mnist_lab.device import has_bfloat16, keep_freed_memory, resolve_device, resolve_precision
+from mnist_lab.device import freeze_loaded, has_bfloat16, keep_freed_memory, resolve_device, resolve_precision
 from mnist_lab.events import Epoch
 from mnist_lab.peers import PeerLoop
 from mnist_lab.presets import preset
@@ -38,17 +38,20 @@ RACES = 3  # each way
 Say = Callable[[str], None]
 
 
-def bench(data: Mnist, say: Say) -> dict[str, Any]:
+def bench(data: Mnist, say: Say, precision: str = "auto") -> dict[str, Any]:
     """Images a second of the lab's loop over the peer's, for networks A and B; what GBN costs beside BN, and what it
     brings to train several seeds as one network.
 
-    Every figure is a median over interleaved rounds. `data` must be the full data set, as files on disk.
+    Every figure is a median over interleaved rounds. `data` must be the full data set, as files on disk. `precision` is
+    the lab's, as in a config; the peer's is float32.
     """
     keep_freed_memory()  # both sides run in this process, so both get it
-    result: dict[str, Any] = {"machine": machine(), "rounds": ROUNDS, "steps_per_round": STEPS}
-    for name, config, augmented in (
-        ("network_b", preset("b-bn").config, False), ("network_a", preset("a-bn").config, True),
-    ):
+    a, b = (preset(name).config.replace(precision=precision) for name in ("a-bn", "b-bn"))
+    used = resolve_precision(precision, torch.device("cpu"))
+    result: dict[str, Any] = {
+        "machine": machine(), "precision": used, "rounds": ROUNDS, "steps_per_round": STEPS,
+    }
+    for name, config, augmented in (("network_b", b, False), ("network_a", a, True)):
         say(f"{name}: the lab's loop beside the peer's, {ROUNDS} rounds")
         peer = PeerLoop(config.replace(schedule="constant"), torchvision_root(data), augmented=augmented)
         rates = interleaved({"lab": lab_steps(config, data), "peer": peer.forever()}, config.batch_size)
@@ -59,20 +62,18 @@ def bench(data: Mnist, say: Say) -> dict[str, Any]:
         }
         say(f"{name}: {result[name]['ratio']:.2f} times the peer's images a second")
     say("ghost batch norm beside batch norm")
-    config = preset("b-bn").config
-    ghost = config.replace(norm="ghost", num_splits=4)
-    loops = {"batch": lab_steps(config, data), "ghost": lab_steps(ghost, data)}
-    rates = interleaved(loops, config.batch_size, 2 * ROUNDS)
+    loops = {"batch": lab_steps(b, data), "ghost": lab_steps(b.replace(norm="ghost", num_splits=4), data)}
+    rates = interleaved(loops, b.batch_size, 2 * ROUNDS)
     result["ghost_over_batch_step_time"] = median_ratio(rates["batch"], rates["ghost"])
     say("several seeds as one network with grouped convolutions beside one after another")
     result["seeds_at_once"] = {
-        str(count): seeds_at_once(preset("b-bn").config, data, range(count)) for count in SEEDS_AT_ONCE
+        str(count): seeds_at_once(b.replace(precision="float32"), data, range(count)) for count in SEEDS_AT_ONCE
     }
     return result
 
 
 def seeds_at_once(config: RunConfig, data: Mnist, seeds: Sequence[int]) -> float:
-    """How many times as fast the seeds are as one network as a step of each in turn."""
+    """How many times as fast the seeds are as one network, which is in float32, as a step of each in turn."""
     in_turn = zip(*[lab_steps(config.replace(seed=seed), data) for seed in seeds], strict=True)
     loops = {"grouped": grouped_steps(config, data, seeds), "in turn": in_turn}
     rates = interleaved(loops, config.batch_size * len(seeds), steps=max(1, STEPS // len(seeds)))
@@ -99,7 +100,7 @@ def machine() -> dict[str, Any]:
 def lab_steps(config: RunConfig, data: Mnist) -> Iterator[None]:
     """The lab's own loop without end, a step at a time; nothing is read from the device."""
     device = resolve_device("cpu")
-    trainer = Trainer(config, make_regime(config, data), device, resolve_precision("auto", device))
+    trainer = Trainer(config, make_regime(config, data), device, resolve_precision(config.precision, device))
     epoch = 0
     while True:
         epoch += 1
@@ -122,6 +123,7 @@ def interleaved(
                 next(loop)
             if number:  # the first round warms up
                 rates[name].append(steps * images / (time.perf_counter() - started))
+        freeze_loaded()
     return rates
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mnist_lab.config import ConfigError, RunConfig
+from mnist_lab.config import KNOBS, ConfigError, RunConfig
 from mnist_lab.config_forms import from_settings, title
 from mnist_lab.events import Epoch, Event, Failed, Finished, Preparing, Started, Step, Stopped
 from mnist_lab.predict import add_predict
@@ -63,8 +63,11 @@ def parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="speed against the loop most people write")
     bench.set_defaults(run=run_bench)
     which = bench.add_mutually_exclusive_group()
-    which.add_argument("--time-to-accuracy", action="store_true", help="instead: time to 99.4 %%; takes an hour or two")
+    which.add_argument("--time-to-accuracy", action="store_true", help="instead: time to 99.4 %%; takes up to 2 hours")
     which.add_argument("--race", action="store_true", help="instead: time of a race of six settings on 1,000 images")
+    which.add_argument(
+        "--precision", choices=KNOBS["precision"].choices, default="auto", help="the lab's, beside the peer's float32"
+    )
     bench.add_argument("--seeds", type=int, default=3, metavar="N", help="for the time to accuracy (default: 3)")
     bench.add_argument("--peer-epochs", type=int, metavar="N", help="give the peer up after so many (default: its 25)")
     data = commands.add_parser("data", help="which images are used, and whether they are complete")
@@ -217,7 +220,7 @@ def run_bench(options: argparse.Namespace) -> int:
         if options.time_to_accuracy:
             result = bench.time_to_accuracy(data, say, options.seeds, options.peer_epochs)
         else:
-            result = bench.race_time(data, say) if options.race else bench.bench(data, say)
+            result = bench.race_time(data, say) if options.race else bench.bench(data, say, options.precision)
         print(json.dumps(result, indent=2))
     except DataError as error:
         raise BadInput(str(error)) from error

@@ -83,6 +83,24 @@ def test_the_labs_loop_goes_on_after_its_last_epoch(tiny):
         assert next(steps) is None
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_both_networks_and_ghosts_are_measured_in_the_precision_asked_for(tiny, monkeypatch, precision):
+    loops = []
+    rates = {"lab": [6.0], "peer": [2.0], "batch": [5.0], "ghost": [4.0]}
+    monkeypatch.setattr(bench, "interleaved", lambda given, *_: {name: rates[name] for name in given})
+    monkeypatch.setattr(bench, "torchvision_root", lambda data: "root")
+    monkeypatch.setattr(bench, "lab_steps", lambda config, data: loops.append(config))
+    monkeypatch.setattr(bench, "PeerLoop", lambda *_, **__: type("Peer", (), {"forever": lambda self: None})())
+    monkeypatch.setattr(bench, "seeds_at_once", lambda config, data, seeds: (config.precision, len(seeds)))
+    found = bench.bench(tiny, lambda text: None, precision)
+    assert [(c.network, c.norm, c.precision) for c in loops] == [
+        ("b", "batch", precision), ("a", "batch", precision), ("b", "batch", precision), ("b", "ghost", precision),
+    ]
+    assert found["network_a"]["ratio"] == found["network_b"]["ratio"] == 3.0 and found["precision"] == precision
+    assert found["ghost_over_batch_step_time"] == 1.25
+    assert found["seeds_at_once"] == {"4": ("float32", 4), "8": ("float32", 8)}
+
+
 def test_the_machine_is_described():
     assert set(bench.machine()) == {"cores", "threads", "torch", "device", "cpu_bfloat16", "cpu"}
 
