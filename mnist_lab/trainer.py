@@ -58,7 +58,8 @@ class Counts:
 class Tally:
     """Sums kept on the device; `read` is the only place in an epoch that waits for it.
 
-    A few steps are summed up at a time: the dozen small operations of that take longer than all their arithmetic.
+    A few steps are summed up at a time: the dozen small operations of that take longer than all their arithmetic. Which
+    ones does not depend on when somebody reads, or rounding would make two equal runs differ.
     """
 
     def __init__(self, device: torch.device):
@@ -71,22 +72,21 @@ class Tally:
         self._steps.append((loss, logits, batch.labels, batch.true_labels))
         self.images += len(logits)
         if len(self._steps) >= TALLIED:
-            self._sum_up()
+            self._sums, self._steps = self._all(), []
 
     def read(self, penalty: Tensor) -> Counts:
         """Everything since the tally was made, with the penalty as it is now."""
-        self._sum_up()
-        loss, correct, correct_true, penalty_now = torch.cat([self._sums, penalty.reshape(1)]).tolist()
+        loss, correct, correct_true, penalty_now = torch.cat([self._all(), penalty.reshape(1)]).tolist()
         return Counts(self.images, loss, correct, correct_true, penalty_now)
 
-    def _sum_up(self) -> None:
+    def _all(self) -> Tensor:
+        """The sums with those of the steps that are not in them yet."""
         if not self._steps:
-            return
+            return self._sums
         losses, logits, *both_labels = zip(*self._steps, strict=True)
-        self._steps = []
         loss = torch.stack(torch._foreach_mul(losses, [len(each) for each in logits])).sum()
         answers = torch.cat(logits).argmax(1)
-        self._sums += torch.stack([loss, *((answers == torch.cat(labels)).sum() for labels in both_labels)])
+        return self._sums + torch.stack([loss, *((answers == torch.cat(labels)).sum() for labels in both_labels)])
 
 
 class Trainer:

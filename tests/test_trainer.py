@@ -289,6 +289,23 @@ def test_a_tally_sums_what_it_was_told(tallied, monkeypatch):
     assert tally.read(torch.tensor(0.5)) == Counts(15, 23.0, 4.0, 7.0, 0.5), "reading changes nothing"
 
 
+def test_when_a_tally_is_read_changes_no_digit(monkeypatch):
+    """Reports come by the clock, and two equal runs must have equal histories."""
+    monkeypatch.setattr(trainer_module, "TALLIED", 4)
+    generator = torch.Generator().manual_seed(0)
+    losses = torch.rand(23, generator=generator)
+    batch = Batch(torch.zeros(3, 1, 28, 28), *torch.zeros(2, 3, dtype=torch.long))
+    found = set()
+    for pause in (1, 2, 3, 5, 100):
+        tally = Tally(CPU)
+        for number, loss in enumerate(losses):
+            tally.add(loss, torch.eye(10)[:3], batch)
+            if number % pause == 0:
+                tally.read(torch.tensor(0.0))
+        found.add(tally.read(torch.tensor(0.0)))
+    assert len(found) == 1
+
+
 def test_a_step_counts_by_the_given_and_by_the_true_labels():
     trainer = make(label_noise=0.5)
     (batch,) = [batch for batch in trainer.batches(1) if len(batch.labels) == 4]
